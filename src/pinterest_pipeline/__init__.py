@@ -1,0 +1,1 @@
+"""Pinterest posts from a database to answers: post, ingest, refine, publish."""

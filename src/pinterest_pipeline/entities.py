@@ -1,0 +1,258 @@
+"""Pin, geo and user: the one declaration that everything else is derived from.
+
+Source tables, generated rows, JSON schemas, Spark schemas, Delta tables, cleaning, checks, names and the data
+dictionary all come from here. This module knows no database and no Spark, so every room may import it.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pinterest_pipeline.errors import SettingsError
+
+
+class Kind(StrEnum):
+    """What a source column's value is, as the reasons of a rejected row name it."""
+
+    WHOLE = "a whole number"
+    REAL = "a number"
+    TEXT = "a text"
+    COUNT = "a count such as 766, 217k or 1.2M"
+    MOMENT = "a timestamp such as 2018-08-24 07:56:22"
+
+
+class Form(StrEnum):
+    """How the value of a clean column is made from its source columns."""
+
+    SAME = "the value itself"
+    PAIR = "an array of the two values"
+    JOINED = "the two texts with a space between them"
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """One column of a source table.
+
+    Attributes:
+        name: The column's name in the source table and in every posted record.
+        kind: What its values are.
+        about: One line for the data dictionary.
+        length: The longest text the source table takes, in characters; 0 for other kinds.
+        missing: Texts that mean "no value". Empty text always does.
+        prefix: A text in front of every value that carries nothing.
+        allowed: The only values a text may have; empty means any.
+        least: The smallest possible number.
+        most: The largest possible number.
+        required: A record without this field is not a whole row.
+    """
+
+    name: str
+    kind: Kind
+    about: str
+    length: int = 0
+    missing: tuple[str, ...] = ()
+    prefix: str = ""
+    allowed: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class CleanColumn:
+    """One column of a clean table.
+
+    Attributes:
+        name: The column's name.
+        type: Its Spark SQL type.
+        about: One line for the data dictionary and the table's column comment.
+        sources: Names of the source columns it is made from; one, or two for a pair or a joined text.
+        form: How the value is made from them.
+    """
+
+    name: str
+    type: str
+    about: str
+    sources: tuple[str, ...]
+    form: Form = Form.SAME
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One of the three kinds of row that flow through the pipeline.
+
+    Attributes:
+        name: Short name, used in topic, stream and table names.
+        source_table: The table in the source database.
+        about: One line for the data dictionary and the table comment.
+        key: The source column that identifies a row; its clean column is always `ind`.
+        source: Source columns in order.
+        clean: Clean columns in order.
+    """
+
+    name: str
+    source_table: str
+    about: str
+    key: str
+    source: tuple[SourceColumn, ...]
+    clean: tuple[CleanColumn, ...]
+
+    def column(self, name: str) -> SourceColumn:
+        """Return the source column of this name."""
+        return next(column for column in self.source if column.name == name)
+
+
+_KEY_ABOUT = "Identifies the post; joins the three tables."
+_LARGEST_INT = 2**31 - 1
+_IMAGE, _STORY, _VIDEO = "image", "multi-video(story page format)", "video"
+
+PIN = Entity(
+    name="pin",
+    source_table="pinterest_data",
+    about="One row per post.",
+    key="index",
+    source=(
+        SourceColumn("index", Kind.WHOLE, _KEY_ABOUT, least=0, most=_LARGEST_INT),
+        SourceColumn("unique_id", Kind.TEXT, "The post's UUID.", length=64),
+        SourceColumn("title", Kind.TEXT, "Title.", length=1024, missing=("No Title Data Available",)),
+        SourceColumn(
+            "description",
+            Kind.TEXT,
+            "Description.",
+            length=4096,
+            missing=("No description available Story format", "No description available"),
+        ),
+        SourceColumn(
+            "poster_name",
+            Kind.TEXT,
+            "Who posted; rows from before the field existed lack it.",
+            length=255,
+            missing=("User Info Error",),
+            required=False,
+        ),
+        SourceColumn(
+            "follower_count",
+            Kind.COUNT,
+            "Followers of the poster; k is a thousand, M a million.",
+            length=32,
+            missing=("User Info Error",),
+        ),
+        SourceColumn(
+            "tag_list",
+            Kind.TEXT,
+            "Tags, separated by commas.",
+            length=2048,
+            missing=("N,o, ,T,a,g,s, ,A,v,a,i,l,a,b,l,e",),
+        ),
+        SourceColumn(
+            "is_image_or_video", Kind.TEXT, "Kind of media.", length=64, allowed=(_IMAGE, _STORY, _VIDEO)
+        ),
+        SourceColumn("image_src", Kind.TEXT, "URL of the image.", length=2048, missing=("Image src error.",)),
+        SourceColumn(
+            "downloaded",
+            Kind.WHOLE,
+            "1 where the image was stored, 0 where not.",
+            least=0,
+            most=1,
+            required=False,
+        ),
+        SourceColumn(
+            "save_location", Kind.TEXT, "Folder the image was stored in.", length=255, prefix="Local save in "
+        ),
+        SourceColumn("category", Kind.TEXT, "The post's category.", length=64),
+    ),
+    clean=(
+        CleanColumn("ind", "INT", _KEY_ABOUT, ("index",)),
+        CleanColumn("unique_id", "STRING", "The post's UUID.", ("unique_id",)),
+        CleanColumn("title", "STRING", "Title.", ("title",)),
+        CleanColumn("description", "STRING", "Description.", ("description",)),
+        CleanColumn("follower_count", "BIGINT", "Followers of the poster.", ("follower_count",)),
+        CleanColumn("poster_name", "STRING", "Who posted.", ("poster_name",)),
+        CleanColumn("tag_list", "STRING", "Tags, separated by commas.", ("tag_list",)),
+        CleanColumn("is_image_or_video", "STRING", "Kind of media.", ("is_image_or_video",)),
+        CleanColumn("image_src", "STRING", "URL of the image.", ("image_src",)),
+        CleanColumn("save_location", "STRING", "Folder the image was stored in.", ("save_location",)),
+        CleanColumn("category", "STRING", "The post's category.", ("category",)),
+    ),
+)
+
+GEO = Entity(
+    name="geo",
+    source_table="geolocation_data",
+    about="Where and when each post was made.",
+    key="ind",
+    source=(
+        SourceColumn("ind", Kind.WHOLE, _KEY_ABOUT, least=0, most=_LARGEST_INT),
+        SourceColumn("timestamp", Kind.MOMENT, "When the post was made, UTC."),
+        SourceColumn("latitude", Kind.REAL, "Degrees north.", least=-90, most=90),
+        SourceColumn("longitude", Kind.REAL, "Degrees east.", least=-180, most=180),
+        SourceColumn("country", Kind.TEXT, "Country the post was made in.", length=128),
+    ),
+    clean=(
+        CleanColumn("ind", "INT", _KEY_ABOUT, ("ind",)),
+        CleanColumn("country", "STRING", "Country the post was made in.", ("country",)),
+        CleanColumn(
+            "coordinates",
+            "ARRAY<DOUBLE>",
+            "Latitude and longitude, in degrees.",
+            ("latitude", "longitude"),
+            Form.PAIR,
+        ),
+        CleanColumn("timestamp", "TIMESTAMP", "When the post was made, UTC.", ("timestamp",)),
+    ),
+)
+
+USER = Entity(
+    name="user",
+    source_table="user_data",
+    about="Who made each post; one person has a row for each of their posts.",
+    key="ind",
+    source=(
+        SourceColumn("ind", Kind.WHOLE, _KEY_ABOUT, least=0, most=_LARGEST_INT),
+        SourceColumn("first_name", Kind.TEXT, "First name.", length=128),
+        SourceColumn("last_name", Kind.TEXT, "Last name.", length=128),
+        SourceColumn("age", Kind.WHOLE, "Age in years.", least=0, most=130),
+        SourceColumn("date_joined", Kind.MOMENT, "When the person joined, UTC."),
+    ),
+    clean=(
+        CleanColumn("ind", "INT", _KEY_ABOUT, ("ind",)),
+        CleanColumn("user_name", "STRING", "First and last name.", ("first_name", "last_name"), Form.JOINED),
+        CleanColumn("age", "INT", "Age in years.", ("age",)),
+        CleanColumn("date_joined", "TIMESTAMP", "When the person joined, UTC.", ("date_joined",)),
+    ),
+)
+
+ENTITIES = (PIN, GEO, USER)
+"""In the order in which every list, table and report names them."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """The outside names of one deployment, all from one prefix.
+
+    Attributes:
+        prefix: The deployment's id: 3 to 32 letters, digits and inner hyphens, lower case. It becomes part of
+            Kafka topics, Kinesis streams and S3 keys, whose common alphabet this is.
+    """
+
+    prefix: str
+
+    def __post_init__(self) -> None:
+        """Check the prefix.
+
+        Raises:
+            SettingsError: The prefix has other characters or another length.
+        """
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{1,30})[a-z0-9]", self.prefix):
+            raise SettingsError(
+                "the prefix must be 3 to 32 lower-case letters, digits and inner hyphens, "
+                f"such as 12f6b2c1ae4f; got {self.prefix!r}"
+            )
+
+    def topic(self, entity: Entity) -> str:
+        """Return the Kafka topic that carries the entity's rows."""
+        return f"{self.prefix}.{entity.name}"
+
+    def stream(self, entity: Entity) -> str:
+        """Return the Kinesis stream that carries the entity's rows."""
+        return f"streaming-{self.prefix}-{entity.name}"
