@@ -1,0 +1,1 @@
+"""Ingest: what arrived becomes append-only raw tables, untouched."""

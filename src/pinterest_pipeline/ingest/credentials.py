@@ -1,0 +1,128 @@
+"""The AWS keys that the legacy mount needs, from a secret scope or from the uploaded credential file's table.
+
+A secret scope is the better of the two: its values are redacted in every notebook, and reading them is a right that
+can be granted and taken back. The table is what the CSV file of the AWS console becomes when a person uploads it.
+An external location needs neither.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import quote
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+
+from pinterest_pipeline.errors import StageError
+
+KEY_COLUMNS = ("Access key ID", "Secret access key")
+"""The header of the file that the AWS console offers for download: the id, then the secret."""
+
+SCOPE_NAMES = ("aws-access-key-id", "aws-secret-access-key")
+"""The names that the same two values have in a secret scope."""
+
+
+class Secrets(Protocol):
+    """The part of `dbutils.secrets` that is used."""
+
+    def get(self, scope: str, key: str) -> str:
+        """Return one secret's value."""
+        ...
+
+
+class HasSecrets(Protocol):
+    """The part of `dbutils` that is used."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets of the workspace."""
+        ...
+
+
+@dataclass(frozen=True)
+class AwsKeys:
+    """A pair of AWS keys that shows neither of them when it is printed.
+
+    Attributes:
+        access_key_id: The id; it names the key, and with it the account, so it stays out of output too.
+        secret_access_key: The secret.
+    """
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Check that both are there.
+
+        Raises:
+            StageError: One of them is empty.
+        """
+        if not (self.access_key_id and self.secret_access_key):
+            raise StageError(
+                "expected an AWS access key ID and a secret access key, but one of them is empty; store both again"
+            )
+
+    def redacted(self, text: str) -> str:
+        """Return the text with both keys blotted out, also where they stand encoded in a URL."""
+        for key in (self.secret_access_key, self.access_key_id):
+            for spelling in (key, quote(key, safe="")):
+                text = text.replace(spelling, "[redacted]")
+        return text
+
+
+def keys_from_table(spark: SparkSession, table: str) -> AwsKeys:
+    """Read the keys from the Delta table that the credential file was uploaded to.
+
+    Args:
+        spark: The session.
+        table: The table's name, or the folder it lies in; a folder has a slash in it.
+
+    Raises:
+        StageError: There is no such table, it has other columns, or it does not hold exactly one pair of keys.
+    """
+    try:
+        rows = _open(spark, table)
+        columns = rows.columns
+    except AnalysisException as error:
+        raise StageError(
+            f"expected the AWS keys in the Delta table {table!r}, but it cannot be read; upload the credential file "
+            "to it, or name a secret scope"
+        ) from error
+    if not set(KEY_COLUMNS) <= set(columns):
+        raise StageError(
+            f"expected the columns {_listed(KEY_COLUMNS)} in {table!r}, found {_listed(columns)}; upload the file "
+            "as the AWS console offers it, with its header"
+        )
+    pairs = rows.select(*(f"`{column}`" for column in KEY_COLUMNS)).limit(2).collect()
+    if len(pairs) != 1:
+        found = "no row" if not pairs else "several rows"
+        raise StageError(f"expected one pair of AWS keys in {table!r}, found {found}; leave the row that is in use")
+    access_key_id, secret_access_key = ((value or "").strip() for value in pairs[0])
+    return AwsKeys(access_key_id, secret_access_key)
+
+
+def keys_from_scope(dbutils: HasSecrets, scope: str) -> AwsKeys:
+    """Read the keys from a secret scope, where they are called as `SCOPE_NAMES` says.
+
+    Args:
+        dbutils: The notebook's own.
+        scope: The scope's name.
+
+    Raises:
+        StageError: The scope or one of the secrets is not there, or may not be read.
+    """
+    try:
+        access_key_id, secret_access_key = (dbutils.secrets.get(scope=scope, key=name) for name in SCOPE_NAMES)
+    except Exception as error:
+        raise StageError(
+            f"expected the secrets {_listed(SCOPE_NAMES)} in the scope {scope!r}, but they cannot be read; put them "
+            "there with `databricks secrets put-secret`, and ask for the right to read the scope"
+        ) from error
+    return AwsKeys(access_key_id.strip(), secret_access_key.strip())
+
+
+def _open(spark: SparkSession, table: str) -> DataFrame:
+    return spark.read.format("delta").load(table) if "/" in table else spark.read.table(table)
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(repr(name) for name in names)
