@@ -73,47 +73,6 @@ def mounted_source(dbutils: HasFileSystem, mount_point: str = MOUNT_POINT) -> st
     return next((source for place, source, *_ in mounts if place == mount_point), None)
 
 
-def mount(self, source: str, mount_point: str, *, extra_configs: dict[str, str]) -> bool:
-        """Mount a source."""
-        ...
-
-    def unmount(self, mount_point: str) -> bool:
-        """Take a mount away."""
-        ...
-
-
-class HasFileSystem(Protocol):
-    """The part of `dbutils` that is used."""
-
-    @property
-    def fs(self) -> FileSystem:
-        """The workspace's file system."""
-        ...
-
-
-def source_url(bucket: str) -> str:
-    """Return the bucket's URL, without any key in it.
-
-    Raises:
-        SettingsError: The name cannot be a bucket's; a URL with keys in it is none.
-    """
-    if not _BUCKET_FORM.fullmatch(bucket):
-        raise SettingsError(
-            "the bucket must be a plain S3 bucket name: 3 to 63 lower-case letters, digits, dots and hyphens, "
-            "without s3:// and without keys"
-        )
-    return f"s3a://{bucket}"
-
-
-def mounted_source(dbutils: HasFileSystem, mount_point: str = MOUNT_POINT) -> str | None:
-    """Return the URL of what is mounted there, or None where nothing is.
-
-    Raises:
-        StageError: The workspace refused; serverless compute knows no mounts.
-    """
-    return next((source for place, source, *_ in dbutils.fs.mounts() if place == mount_point), None)
-
-
 def mount(dbutils: HasFileSystem, bucket: str, keys: AwsKeys, mount_point: str = MOUNT_POINT) -> bool:
     """See to it that the bucket, and no other, is mounted there.
 
