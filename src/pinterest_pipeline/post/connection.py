@@ -1,0 +1,135 @@
+"""How to reach a source database: credentials from outside, TLS unless it is this machine, one-line errors."""
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import URL, Engine
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from pinterest_pipeline.errors import SettingsError, SourceError
+from pinterest_pipeline.post.hosts import is_local
+
+SETTING = "SOURCE_DATABASE_"
+"""Settings begin with this: URL, USER, PASSWORD, CA (a bundle's path) and TLS (on or off)."""
+
+_CONNECT_SECONDS = 10
+# A plain mysql:// asks for a driver that must be compiled; this one is what the `post` extra installs.
+_USUAL_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+_SECRET_WORDS = ("pass", "key", "secret", "token")
+
+
+def database_url(location: str, settings: Mapping[str, str]) -> URL:
+    """Read a database URL and add the user and password from the settings where it has none.
+
+    Raises:
+        SettingsError: It is not a URL. The message does not repeat it, for it may hold a password.
+    """
+    try:
+        url = sqlalchemy.make_url(location)
+    except (ArgumentError, ValueError) as error:
+        raise SettingsError(
+            "the source is not a database URL such as mysql+pymysql://host:3306/database "
+            f"(user and password come from {SETTING}USER and {SETTING}PASSWORD)"
+        ) from error
+    url = url.set(drivername=_USUAL_DRIVERS.get(url.drivername, url.drivername))
+    if url.get_backend_name() == "sqlite":
+        return _existing_file(url)
+    return url.set(
+        username=url.username or settings.get(f"{SETTING}USER"),
+        password=url.password or settings.get(f"{SETTING}PASSWORD"),
+    )
+
+
+def public_name(url: URL) -> str:
+    """Return the URL without user, password and any other secret: what logs and progress may hold."""
+    secrets = [name for name in url.query if any(word in name.lower() for word in _SECRET_WORDS)]
+    # URL.set leaves what is None as it is, so the user and the password are left out by building anew.
+    place = URL.create(url.drivername, host=url.host, port=url.port, database=url.database, query=url.query)
+    return place.difference_update_query(secrets).render_as_string()
+
+
+def connect(url: URL, settings: Mapping[str, str]) -> Engine:
+    """Make the engine that connects to the database, with TLS verified unless it is on this machine.
+
+    Raises:
+        SettingsError: The URL's driver is unknown or not installed, or it cannot be told to verify TLS.
+    """
+    try:
+        url, arguments = _secured(url, settings)
+        return sqlalchemy.create_engine(url, connect_args=arguments, hide_parameters=True)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise SettingsError(
+            f"there is no driver for {url.drivername}: {error}; install it or name another, "
+            "such as mysql+pymysql or postgresql+psycopg"
+        ) from error
+
+
+@contextmanager
+def one_line_errors(url: URL) -> Iterator[None]:
+    """Turn what the driver raises into a SourceError of one line without the password."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        reason = " ".join(str(cause.args[-1] if cause.args else cause).split())
+        if url.password:
+            reason = reason.replace(url.password, "***")
+        hint = ""
+        if "SSL" in reason or "certificate" in reason:
+            hint = f"; name the CA's file in {SETTING}CA, or set {SETTING}TLS=off on a network you trust"
+        raise SourceError(f"cannot read {public_name(url)}: {reason}{hint}") from error
+
+
+def _existing_file(url: URL) -> URL:
+    """SQLite makes a file that is not there, so look first; its full path names it from any folder."""
+    if not url.database or url.database == ":memory:":
+        raise SettingsError("an SQLite source needs a file: sqlite:///path/to/file.db")
+    path = Path(url.database)
+    if not path.is_file():
+        raise SourceError(f"there is no SQLite file {path}")
+    return url.set(database=str(path.resolve()))
+
+
+def _secured(url: URL, settings: Mapping[str, str]) -> tuple[URL, dict[str, object]]:
+    """Return the URL without TLS options of its own, and the driver's arguments that stand in for them."""
+    backend, driver = url.get_backend_name(), url.get_driver_name()
+    if backend == "sqlite":
+        return url, {}
+    arguments: dict[str, object] = {"connect_timeout": _CONNECT_SECONDS}
+    if not _wants_tls(url, settings):
+        return url, arguments if driver in {"pymysql", "psycopg", "psycopg2"} else {}
+    authority = settings.get(f"{SETTING}CA")
+    if authority and not Path(authority).is_file():
+        raise SettingsError(f"{SETTING}CA must name a file of CA certificates; there is no {authority}")
+    if driver == "pymysql":
+        arguments |= {"ssl": _context(authority)}
+    elif driver in {"psycopg", "psycopg2"}:
+        arguments |= {"sslmode": "verify-full", "sslrootcert": authority or "system"}
+    else:
+        raise SettingsError(
+            f"TLS cannot be set up here for {url.drivername}; use mysql+pymysql or postgresql+psycopg, "
+            f"or set {SETTING}TLS=off on a network you trust"
+        )
+    return url.difference_update_query([name for name in url.query if name.startswith("ssl")]), arguments
+
+
+def _context(authority: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except ssl.SSLError as error:
+        raise SettingsError(f"{SETTING}CA must name a PEM file of CA certificates; {authority} is none") from error
+
+
+def _wants_tls(url: URL, settings: Mapping[str, str]) -> bool:
+    choice = settings.get(f"{SETTING}TLS", "").lower()
+    if choice not in {"", "on", "off"}:
+        raise SettingsError(f"{SETTING}TLS must be on or off; got {choice!r}")
+    if choice:
+        return choice == "on"
+    # Drivers also take the host, or a file that names it, from the URL's query.
+    elsewhere = [url.query.get(name) for name in ("host", "hostaddr", "service", "read_default_file")]
+    hosts = [url.host, *(str(host) for host in elsewhere if host)]
+    return f"{SETTING}CA" in settings or not all(map(is_local, hosts))

@@ -1,0 +1,13 @@
+"""Which hosts are this machine: only there may a connection go without TLS unasked."""
+
+import ipaddress
+
+
+def is_local(host: str | None) -> bool:
+    """Return whether the host is this machine: localhost, a loopback address, a socket's path, or none at all."""
+    if not host or host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,79 @@
+"""Where rows come from: `open_source` takes a database URL or a folder and hides which of the two it is."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from pinterest_pipeline.entities import Entity
+from pinterest_pipeline.errors import SettingsError
+from pinterest_pipeline.post.connection import SETTING, connect, database_url, one_line_errors, public_name
+from pinterest_pipeline.post.database import DatabaseSource, source_table
+from pinterest_pipeline.post.folder import FolderSource
+from pinterest_pipeline.post.records import Page, Record
+
+__all__ = ["Page", "Record", "Source", "open_source", "read_credentials", "source_table"]
+
+
+class Source(Protocol):
+    """Rows of the three entities, page by page, never a whole table in memory.
+
+    Attributes:
+        name: What progress is kept under; it holds no secret.
+    """
+
+    name: str
+
+    def count(self, entity: Entity) -> int:
+        """Return how many rows there are."""
+        ...
+
+    def pages(self, entity: Entity, after: int | None, size: int) -> Iterator[Page]:
+        """Yield the rows that follow a page's `last`, or all of them after None, about `size` a page."""
+        ...
+
+
+def open_source(location: str, settings: Mapping[str, str] | None = None) -> Source:
+    """Open a source database or a folder of JSON-lines files.
+
+    Args:
+        location: Any SQLAlchemy URL, or a folder with pin.jsonl, geo.jsonl and user.jsonl. Empty: the URL is in
+            the settings.
+        settings: SOURCE_DATABASE_URL, _USER, _PASSWORD, _CA and _TLS; the environment's by default.
+
+    Raises:
+        SettingsError: The location or a setting cannot be used, or the URL's driver is missing.
+        SourceError: The source cannot be read or lacks a table, a column or a file.
+    """
+    settings = os.environ if settings is None else settings
+    location = location or settings.get(f"{SETTING}URL", "")
+    if not location:
+        raise SettingsError(
+            f"name the source: a database URL or a folder, or the URL in the environment as {SETTING}URL"
+        )
+    if "://" not in location:
+        return FolderSource(Path(location))
+    url = database_url(location, settings)
+    return DatabaseSource(connect(url, settings), public_name(url), partial(one_line_errors, url))
+
+
+def read_credentials(path: Path) -> dict[str, str]:
+    """Read NAME=value lines from a file that only its owner may read; blank lines and # comments are skipped.
+
+    Raises:
+        SettingsError: The file cannot be read, others may read it too, or a line is not NAME=value.
+    """
+    try:
+        text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the credentials file {path}: {error}") from error
+    if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SettingsError(f"others may read the credentials file {path}; first run: chmod 600 {path}")
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
+    wrong = [number for number, line in lines if "=" not in line]
+    if wrong:
+        raise SettingsError(f"line {wrong[0]} of the credentials file {path} is not NAME=value")
+    pairs = (line.split("=", 1) for _, line in lines)
+    return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
