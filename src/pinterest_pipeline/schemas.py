@@ -1,0 +1,35 @@
+"""The JSON schema of each entity's records as they travel, for whoever checks them on the way.
+
+Draft 4, which is what an API Gateway request model takes; nothing in it means another thing in later drafts.
+"""
+
+from pinterest_pipeline.entities import Entity, Kind, SourceColumn
+
+Schema = dict[str, object]
+
+_TYPES = {Kind.WHOLE: "integer", Kind.REAL: "number", Kind.TEXT: "string", Kind.COUNT: "string", Kind.MOMENT: "string"}
+
+
+def json_schema(entity: Entity) -> Schema:
+    """Return the schema of one record: an object with the source columns as its fields.
+
+    Only the key must have a value; any other field may be null. Fields that nobody declared are welcome, for the
+    pipeline keeps them aside. The length of a text is a limit of the source table, not of a record.
+    """
+    return {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "title": entity.name,
+        "description": entity.about,
+        "type": "object",
+        "properties": {column.name: _field(column, is_key=column.name == entity.key) for column in entity.source},
+        "required": [column.name for column in entity.source if column.required],
+    }
+
+
+def _field(column: SourceColumn, *, is_key: bool) -> Schema:
+    kind = _TYPES[column.kind]
+    field: Schema = {"type": kind if is_key else [kind, "null"], "description": column.about}
+    if column.allowed:
+        field["enum"] = [*column.allowed, *column.missing, "", None]
+    bounds = {"minimum": column.least, "maximum": column.most}
+    return field | {name: bound for name, bound in bounds.items() if bound is not None}
