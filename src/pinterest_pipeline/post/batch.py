@@ -1,0 +1,182 @@
+"""Post the three tables to their topics: several requests in flight, progress that survives a kill."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+from pinterest_pipeline.entities import ENTITIES, Entity, Names
+from pinterest_pipeline.errors import PostError
+from pinterest_pipeline.post.client import ApiClient, Outcome, Pace
+from pinterest_pipeline.post.progress import Mark, Progress, append_dead_letters, open_progress
+from pinterest_pipeline.post.records import Page
+from pinterest_pipeline.post.source import Source
+
+_Work = TypeVar("_Work")
+_Result = TypeVar("_Result")
+
+HOPELESS = 50
+"""So many records in a row, all refused, say that the API is wrong and not the records."""
+
+
+@dataclass(frozen=True)
+class PostSettings:
+    """How to post.
+
+    Attributes:
+        api: The API's URL, with its stage.
+        names: Topic names.
+        progress: The file that progress is kept in.
+        dead_letters: The file that takes records which can never pass.
+        pace: How much at once; a kill makes no more than what is in flight go twice.
+        auth: Proves the caller to the API.
+        insecure_http: Whether plain http may go to another machine.
+        restart: Whether to forget what was posted before.
+    """
+
+    api: str
+    names: Names
+    progress: Path = Path(".pinterest/progress.json")
+    dead_letters: Path = Path(".pinterest/dead-letters.jsonl")
+    pace: Pace = field(default_factory=Pace)
+    auth: httpx.Auth | None = None
+    insecure_http: bool = False
+    restart: bool = False
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What happened to one entity's rows.
+
+    Attributes:
+        entity: Whose rows.
+        rows: Rows in the source when the run began.
+        already: Rows that earlier runs posted.
+        dead_already: Rows that earlier runs put into the dead-letter file.
+        read: Rows that this run read and knows the end of.
+        posted: Of these, rows that the API confirmed.
+        dead: Of these, rows now in the dead-letter file.
+    """
+
+    entity: Entity
+    rows: int
+    already: int = 0
+    dead_already: int = 0
+    read: int = 0
+    posted: int = 0
+    dead: int = 0
+
+
+def post_batch(
+    source: Source, settings: PostSettings, on_progress: Callable[[Tally], None] = lambda _: None
+) -> tuple[Tally, ...]:
+    """Post every row of the source that earlier runs have not posted.
+
+    Args:
+        source: Where the rows come from.
+        settings: Where they go and how.
+        on_progress: Called at the start of each entity and whenever more of it is confirmed.
+
+    Returns:
+        A tally for each entity.
+
+    Raises:
+        SettingsError: A setting cannot be used, or another run has the progress file.
+        SourceError: The source cannot be read.
+        PostError: The API refuses or fails for good; a new run goes on where this one stopped.
+    """
+    with ExitStack() as stack:
+        client = stack.enter_context(
+            ApiClient(settings.api, settings.pace, auth=settings.auth, insecure_http=settings.insecure_http)
+        )
+        progress = stack.enter_context(open_progress(settings.progress))
+        pool = stack.enter_context(ThreadPoolExecutor(settings.pace.in_flight, thread_name_prefix="post"))
+        # Leaving early, by an error or Ctrl-C, must not wait for threads that wait to try again.
+        stack.callback(client.stop)
+        run = _Run(source, settings, progress, client, pool, on_progress)
+        beginnings = [run.begin(entity) for entity in ENTITIES]
+        return tuple(run.post(beginning) for beginning in beginnings)
+
+
+def in_order(
+    work: Iterable[_Work], submit: Callable[[_Work], Future[_Result]], window: int
+) -> Iterator[tuple[_Work, _Result]]:
+    """Have at most `window` pieces of work under way and yield them in order, whatever order they end in.
+
+    Work that is yielded follows on no work that is not: it is what progress may be moved to.
+    """
+    under_way: deque[tuple[_Work, Future[_Result]]] = deque()
+    for piece in work:
+        under_way.append((piece, submit(piece)))
+        while under_way and (len(under_way) == window or under_way[0][1].done()):
+            done, future = under_way.popleft()
+            yield done, future.result()
+    for done, future in under_way:
+        yield done, future.result()
+
+
+@dataclass(frozen=True)
+class _Run:
+    source: Source
+    settings: PostSettings
+    progress: Progress
+    client: ApiClient
+    pool: ThreadPoolExecutor
+    on_progress: Callable[[Tally], None]
+
+    def begin(self, entity: Entity) -> Tally:
+        if self.settings.restart:
+            self.progress.save(self._name(entity), Mark())
+        mark = self.progress.mark(self._name(entity))
+        return Tally(entity, self.source.count(entity), mark.posted, mark.dead)
+
+    def post(self, tally: Tally) -> Tally:
+        entity = tally.entity
+        topic = self.settings.names.topic(entity)
+        mark = self.progress.mark(self._name(entity))
+        pages = self.source.pages(entity, mark.position, self.settings.pace.records_per_request)
+        self.on_progress(tally)
+        for page, outcome in in_order(pages, partial(self._submit, topic), self.settings.pace.in_flight):
+            _check_hope(topic, page, outcome)
+            mark = self._confirm(entity, mark, page, outcome)
+            tally = _counted(tally, page, outcome)
+            self.on_progress(tally)
+        return tally
+
+    def _submit(self, topic: str, page: Page) -> Future[Outcome]:
+        return self.pool.submit(self.client.post, topic, page.records)
+
+    def _confirm(self, entity: Entity, mark: Mark, page: Page, outcome: Outcome) -> Mark:
+        # In this order: a dead letter may be written twice after a crash, but never be missing.
+        append_dead_letters(self.settings.dead_letters, entity, outcome.refused)
+        mark = Mark(page.last, mark.posted + outcome.posted, mark.dead + len(outcome.refused))
+        self.progress.save(self._name(entity), mark)
+        return mark
+
+    def _name(self, entity: Entity) -> str:
+        return f"{self.source.name} -> {self.client.url}/topics/{self.settings.names.topic(entity)}"
+
+
+def _counted(tally: Tally, page: Page, outcome: Outcome) -> Tally:
+    return replace(
+        tally,
+        read=tally.read + len(page.records),
+        posted=tally.posted + outcome.posted,
+        dead=tally.dead + len(outcome.refused),
+    )
+
+
+def _check_hope(topic: str, page: Page, outcome: Outcome) -> None:
+    """Stop before a wrong API or mapping sends the whole source to the dead letters."""
+    if outcome.posted == 0 and len(page.records) >= HOPELESS:
+        raise PostError(
+            f"the API refused all {len(page.records)} records of a page for {topic}: {outcome.refused[0].reason}. "
+            "Check --api and what is behind it; if these records are really all bad, "
+            f"post with --records-per-request below {HOPELESS}"
+        )

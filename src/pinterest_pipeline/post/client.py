@@ -1,0 +1,216 @@
+"""The HTTP client: sends records to a topic until each one is in or known never to pass."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event
+from types import TracebackType
+from typing import Self
+
+import httpx
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_when_event_set,
+)
+from tenacity.wait import wait_base, wait_random_exponential
+
+from pinterest_pipeline.errors import PostError, SettingsError
+from pinterest_pipeline.post.answers import (
+    BadBatchError,
+    Refusal,
+    TryAgainError,
+    read_answer,
+    read_failure,
+)
+from pinterest_pipeline.post.hosts import is_local
+from pinterest_pipeline.post.payloads import MOST_BYTES, body, pack
+from pinterest_pipeline.post.records import Record
+
+_log = logging.getLogger(__name__)
+
+MOST_IN_FLIGHT = 64
+"""More does not make one client faster, and API Gateway would throttle it."""
+
+_HEADERS = {"Content-Type": "application/vnd.kafka.json.v2+json", "Accept": "application/vnd.kafka.v2+json"}
+# API Gateway gives up on what is behind it after 29 s, so an answer that takes longer will not come.
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of some records: how many are in, and which never pass."""
+
+    posted: int
+    refused: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much is sent at once, and how long to go on against an API that fails.
+
+    Attributes:
+        records_per_request: How many records a request carries at most.
+        most_bytes: How large a request's body may be.
+        in_flight: How many requests wait for their answers at once.
+        tries: How often one request is sent before posting stops.
+        first_wait: Seconds; the first wait is a random part of it, each next one of twice as much.
+        longest_wait: Seconds; no wait is a random part of more. A Retry-After comes on top.
+    """
+
+    records_per_request: int = 500
+    most_bytes: int = MOST_BYTES
+    in_flight: int = 4
+    tries: int = 8
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers that a person gives.
+
+        Raises:
+            SettingsError: A number makes no sense.
+        """
+        if self.records_per_request < 1:
+            raise SettingsError(f"records per request must be 1 or more; got {self.records_per_request}")
+        if not 1 <= self.in_flight <= MOST_IN_FLIGHT:
+            raise SettingsError(f"requests in flight must be 1 to {MOST_IN_FLIGHT}; got {self.in_flight}")
+
+
+class ApiClient:
+    """Posts to an API's topics over connections that stay open; safe to use from several threads.
+
+    Attributes:
+        url: The API's address.
+    """
+
+    def __init__(self, api: str, pace: Pace, *, auth: httpx.Auth | None = None, insecure_http: bool = False) -> None:
+        """Check the API's address and make the connection pool; nothing is sent yet.
+
+        Raises:
+            SettingsError: The address is no http(s) URL, or is plain http to another machine.
+        """
+        self.url = check_api(api, insecure_http=insecure_http)
+        self._pace = pace
+        self._stopped = Event()
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(TryAgainError),
+            stop=stop_after_attempt(pace.tries) | stop_when_event_set(self._stopped),
+            wait=_Wait(wait_random_exponential(pace.first_wait, pace.longest_wait)),
+            sleep=sleep_using_event(self._stopped),
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+        self._http = httpx.Client(
+            auth=auth,
+            headers=_HEADERS,
+            timeout=_TIMEOUT,
+            limits=httpx.Limits(max_connections=pace.in_flight, max_keepalive_connections=pace.in_flight),
+            # A proxy from the environment is for other machines: this one is reached without.
+            trust_env=not is_local(self.url.host),
+        )
+
+    def __enter__(self) -> Self:
+        """Return the client itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def stop(self) -> None:
+        """Let no thread wait or try again; requests under way come to their end."""
+        self._stopped.set()
+
+    def post(self, topic: str, records: Sequence[Record]) -> Outcome:
+        """Send records to a topic until each is in or refused for good.
+
+        Raises:
+            PostError: The API refuses every request, or still fails after the last try.
+        """
+        packing = pack(records, self._pace.records_per_request, self._pace.most_bytes)
+        refused = [
+            Refusal(record, f"larger than a request may be ({self._pace.most_bytes:,} bytes)")
+            for record in packing.too_large
+        ]
+        for request in packing.requests:
+            refused += self._deliver(topic, request)
+        return Outcome(len(records) - len(refused), tuple(refused))
+
+    def _deliver(self, topic: str, records: Sequence[Record]) -> list[Refusal]:
+        waiting, refused = list(records), list[Refusal]()
+
+        def attempt() -> None:
+            nonlocal waiting
+            waiting, never = self._send(topic, waiting)
+            refused.extend(never)
+            if waiting:
+                raise TryAgainError(f"{len(waiting)} of {len(records)} records failed for the moment")
+
+        try:
+            self._retrying(attempt)
+        except TryAgainError as error:
+            raise PostError(
+                f"the API at {self.url} still fails on {topic}: {error}. What is confirmed is kept: "
+                "run the same command again to go on from there"
+            ) from error
+        except BadBatchError as error:
+            refused.extend(self._halve(topic, waiting, str(error)))
+        return refused
+
+    def _halve(self, topic: str, records: Sequence[Record], reason: str) -> list[Refusal]:
+        if len(records) == 1:
+            return [Refusal(records[0], reason)]
+        half = len(records) // 2
+        return self._deliver(topic, records[:half]) + self._deliver(topic, records[half:])
+
+    def _send(self, topic: str, records: Sequence[Record]) -> tuple[list[Record], list[Refusal]]:
+        try:
+            response = self._http.post(f"{self.url}/topics/{topic}", content=body(records))
+        except httpx.TransportError as error:
+            raise read_failure(error) from error
+        return read_answer(response, records)
+
+
+def check_api(api: str, *, insecure_http: bool = False) -> httpx.URL:
+    """Return the API's address without its last slash.
+
+    Raises:
+        SettingsError: It is no http(s) URL, or is plain http to another machine without `insecure_http`.
+    """
+    try:
+        url = httpx.URL(api.rstrip("/"))
+    except httpx.InvalidURL as error:
+        raise SettingsError(f"the API must be a URL; {error}") from error
+    if url.scheme not in {"http", "https"} or not url.host or url.userinfo or url.query or url.fragment:
+        raise SettingsError(
+            "the API must be a URL such as https://abc123.execute-api.eu-west-1.amazonaws.com/prod, "
+            "without user, password or query"
+        )
+    if url.scheme == "http" and not insecure_http and not is_local(url.host):
+        raise SettingsError(
+            f"http://{url.host} would carry every row readable; use https, or --insecure-http inside a private network"
+        )
+    return url
+
+
+class _Wait(wait_base):
+    """Waits as long as the API asked for, and a random part of a growing time on top so that callers spread."""
+
+    def __init__(self, backoff: wait_base) -> None:
+        self._backoff = backoff
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome and retry_state.outcome.exception()
+        asked = error.wait if isinstance(error, TryAgainError) else 0.0
+        return asked + self._backoff(retry_state)
+
+
+def _log_retry(state: RetryCallState) -> None:
+    reason = state.outcome and state.outcome.exception()
+    _log.warning("%s; try %d follows in %.1f s", reason, state.attempt_number + 1, state.upcoming_sleep)

@@ -1,0 +1,122 @@
+"""What is confirmed, on disk: a killed run goes on there, and two runs cannot mix."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pinterest_pipeline.entities import Entity
+from pinterest_pipeline.errors import SettingsError
+from pinterest_pipeline.post.answers import Refusal
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far one entity is.
+
+    Attributes:
+        position: Every row up to here is in or dead; None before the first.
+        posted: Rows that are in.
+        dead: Rows in the dead-letter file.
+    """
+
+    position: int | None = None
+    posted: int = 0
+    dead: int = 0
+
+
+class Progress:
+    """Marks by name, kept in one JSON file that is replaced whole."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file, if it is there.
+
+        Raises:
+            SettingsError: It is not a progress file.
+        """
+        self._path = path
+        try:
+            marks = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            self._marks = {str(name): Mark(**mark) for name, mark in marks.items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise SettingsError(f"{path} is not a progress file; name another or remove it: {error}") from error
+
+    def mark(self, name: str) -> Mark:
+        """Return how far a name is."""
+        return self._marks.get(name, Mark())
+
+    def save(self, name: str, mark: Mark) -> None:
+        """Keep how far a name is; after a crash the file holds either this or what was before.
+
+        Raises:
+            SettingsError: The file cannot be written.
+        """
+        self._marks[name] = mark
+        text = json.dumps({name: asdict(mark) for name, mark in self._marks.items()}, indent=2)
+        beside = self._path.with_name(self._path.name + ".new")
+        with _write_errors(self._path):
+            with beside.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._path)
+
+
+@contextmanager
+def open_progress(path: Path) -> Iterator[Progress]:
+    """Open the progress file for this run alone; the system itself lets go of it, however the run ends.
+
+    Raises:
+        SettingsError: Another run has it, or it cannot be read or written.
+    """
+    with _write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SettingsError(
+                f"another run is posting with {path}; wait for it, or give this one its own --progress"
+            ) from error
+        yield Progress(path)
+
+
+def append_dead_letters(path: Path, entity: Entity, refusals: Iterable[Refusal]) -> None:
+    """Append refused records to the dead-letter file, as JSON lines, and wait until they are on disk.
+
+    Raises:
+        SettingsError: The file cannot be written.
+    """
+    lines = [_dead_letter(entity, refusal) for refusal in refusals]
+    if not lines:
+        return
+    with _write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _dead_letter(entity: Entity, refusal: Refusal) -> str:
+    record = refusal.record
+    about = {
+        "entity": entity.name,
+        "key": record.key,
+        "position": record.position,
+        "reason": refusal.reason,
+    }
+    # The value is JSON text already: it goes in as it is, which keeps it exactly what was refused.
+    return f'{json.dumps(about)[:-1]}, "value": {record.value}}}\n'
+
+
+@contextmanager
+def _write_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(f"cannot write {path}: {error.strerror or error}") from error

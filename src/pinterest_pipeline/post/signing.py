@@ -1,0 +1,108 @@
+"""How a request says who sends it: AWS Signature Version 4, or an API key; never on the command line."""
+
+import os
+import re
+from collections.abc import Generator, Mapping
+from enum import StrEnum
+
+import httpx
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError
+from botocore.session import Session
+
+from pinterest_pipeline.errors import SettingsError
+
+API_KEY_SETTING = "PINTEREST_API_KEY"
+_SERVICE = "execute-api"
+# The x-api-key header and these signed ones are all that API Gateway needs to know the caller.
+_SIGNED_HEADERS = ("Content-Type",)
+
+
+class AuthKind(StrEnum):
+    """How the API knows who posts."""
+
+    NONE = "none"
+    IAM = "iam"
+    API_KEY = "api-key"
+
+
+class SigV4(httpx.Auth):
+    """Signs each request, and each try anew, for an IAM-authorised API Gateway."""
+
+    requires_request_body = True
+
+    def __init__(self, credentials: Credentials, region: str) -> None:
+        """Keep what signs: the credentials may refresh themselves."""
+        self._credentials = credentials
+        self._region = region
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the signature's headers to the request."""
+        headers = {name: request.headers[name] for name in _SIGNED_HEADERS if name in request.headers}
+        signed = AWSRequest(request.method, str(request.url), headers=headers, data=request.content)
+        # Frozen: a key and a token from before and after a refresh must not meet in one signature.
+        SigV4Auth(self._credentials.get_frozen_credentials(), _SERVICE, self._region).add_auth(signed)
+        request.headers.update(dict(signed.headers.items()))
+        yield request
+
+
+class ApiKey(httpx.Auth):
+    """Adds an API Gateway key. A key meters; it does not authorise on its own."""
+
+    def __init__(self, key: str) -> None:
+        """Keep the key."""
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the key's header to the request."""
+        request.headers["x-api-key"] = self._key
+        yield request
+
+
+def open_auth(
+    kind: AuthKind, api: str, region: str | None = None, settings: Mapping[str, str] | None = None
+) -> httpx.Auth | None:
+    """Make what proves the caller to the API.
+
+    Args:
+        kind: How the API authorises.
+        api: The API's URL; its host names the region.
+        region: The region where the URL does not tell.
+        settings: PINTEREST_API_KEY; the environment's by default. IAM takes botocore's own chain: environment,
+            profile, instance role.
+
+    Raises:
+        SettingsError: The credentials, the region or the key cannot be found.
+    """
+    settings = os.environ if settings is None else settings
+    match kind:
+        case AuthKind.NONE:
+            return None
+        case AuthKind.API_KEY:
+            key = settings.get(API_KEY_SETTING, "")
+            if not key or not key.isascii() or not key.isprintable():
+                raise SettingsError(f"--auth api-key needs the key in the environment as {API_KEY_SETTING}")
+            return ApiKey(key)
+        case AuthKind.IAM:
+            return _iam(api, region)
+
+
+def _iam(api: str, region: str | None) -> SigV4:
+    try:
+        session = Session()
+        credentials = session.get_credentials()
+        region = region or _region_of(api) or session.get_config_variable("region")
+    except BotoCoreError as error:
+        raise SettingsError(f"--auth iam cannot read the AWS credentials: {error}") from error
+    if credentials is None:
+        raise SettingsError("--auth iam finds no AWS credentials: set a profile, a role or AWS_ACCESS_KEY_ID")
+    if not region:
+        raise SettingsError("--auth iam cannot tell the API's region from its URL: give --region")
+    return SigV4(credentials, region)
+
+
+def _region_of(api: str) -> str | None:
+    found = re.search(r"execute-api\.([a-z0-9-]+)\.(?:amazonaws|vpce)", httpx.URL(api).host)
+    return found[1] if found else None
