@@ -1,0 +1,102 @@
+"""A scripted API: takes records as a Kafka REST proxy does, and fails in the ways that a test asks for."""
+
+import asyncio
+import json
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+CONTENT_TYPE = "application/vnd.kafka.json.v2+json"
+Reply = Callable[["Call"], Response | None]
+"""Answers a request in the API's place; None lets the API take the records."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as it came."""
+
+    topic: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        records: list[dict[str, Any]] = json.loads(self.body)["records"]
+        return records
+
+
+@dataclass
+class FakeApi:
+    """What came in, and what is answered next: first the script's replies, then always `otherwise`."""
+
+    url: str = ""
+    script: deque[Reply] = field(default_factory=deque)
+    otherwise: Reply = field(default=lambda _: None)
+    delay: float = 0.0
+    calls: list[Call] = field(default_factory=list)
+    taken: list[tuple[str, Any, Any]] = field(default_factory=list)
+
+    def keys(self, topic: str) -> Counter[Any]:
+        return Counter(key for name, key, _ in self.taken if name == topic)
+
+    def values(self, topic: str) -> list[Any]:
+        return [value for name, _, value in self.taken if name == topic]
+
+    def take(self, call: Call) -> Response:
+        """Take all records of a request."""
+        return self.take_some(call, lambda _: None)
+
+    def take_some(self, call: Call, error: Callable[[dict[str, Any]], int | None]) -> Response:
+        """Take the records for which `error` has no code, and answer the codes of the others."""
+        offsets = []
+        for record in call.records:
+            code = error(record)
+            if code is None:
+                self.taken.append((call.topic, record.get("key"), record["value"]))
+            offsets.append({"partition": 0, "offset": 0, "error_code": code, "error": code and "scripted"})
+        return JSONResponse({"offsets": offsets, "key_schema_id": None, "value_schema_id": None})
+
+    async def answer(self, request: Request) -> Response:
+        call = Call(request.path_params["topic"], request.url.path, dict(request.headers), await request.body())
+        self.calls.append(call)
+        if call.headers["content-type"] != CONTENT_TYPE:
+            return status(415)(call)
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        reply = self.script.popleft() if self.script else self.otherwise
+        return reply(call) or self.take(call)
+
+
+def status(code: int, **headers: str) -> Callable[[Call], Response]:
+    """Make a reply of this status."""
+    return lambda _: PlainTextResponse(
+        f"scripted {code}", code, {name.replace("_", "-"): h for name, h in headers.items()}
+    )
+
+
+@contextmanager
+def fake_api() -> Iterator[FakeApi]:
+    """Serve a fake API on a free port of this machine."""
+    api = FakeApi()
+    app = Starlette(routes=[Route("/stage/topics/{topic}", api.answer, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    api.url = f"http://127.0.0.1:{port}/stage"
+    yield api
+    server.should_exit = True
+    thread.join()
