@@ -1,0 +1,265 @@
+"""What must hold for a bundle; each check returns what it found wrong, in words, and nothing where all is well."""
+
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stderr
+from importlib.metadata import distribution
+from typing import cast
+from unittest.mock import patch
+
+from databricks.bundles.jobs import Job
+from databricks.bundles.schemas import Schema
+from databricks.bundles.volumes import Volume
+
+import pinterest_pipeline
+from pinterest_pipeline import jobs
+from pinterest_pipeline.entities import Names
+from pinterest_pipeline.errors import SettingsError
+from tests.bundle.quartz import quartz_faults
+from tests.bundle.resolver import Bundle, Tree
+
+CHAIN = ["tables", "ingest", "refine", "publish"]
+DISTRIBUTION = "pinterest-pipeline"
+HOLDS_DATA = ("schemas", "volumes")
+WHEELS = "dist/*.whl"
+
+Shape = Callable[[Tree], object]
+_SHAPES: Mapping[str, Shape] = {
+    "jobs": cast("Shape", Job.from_dict),
+    "schemas": cast("Shape", Schema.from_dict),
+    "volumes": cast("Shape", Volume.from_dict),
+}
+_JOB_PARAMETER = re.compile(r"\{\{job\.parameters\.(\w+)\}\}")
+_SECRET_NAME = re.compile(r"secret|passw|token|credential|private|access_?key|api_?key", re.IGNORECASE)
+_HARD_CODED = {
+    "an e-mail address": re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+"),
+    "a host": re.compile(r"https?://|\bdbc-\w|\.(databricks|azuredatabricks|amazonaws)\.|^\s*host:", re.MULTILINE),
+    "a cluster or warehouse id": re.compile(r"\b\d{4}-\d{6}-\w{8}\b|existing_cluster_id|\b[0-9a-f]{16}\b"),
+    "a key": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bdapi[0-9a-f]{32}\b"),
+}
+
+
+def shape(bundle: Bundle) -> list[str]:
+    """Every resource is of a known kind and has the shape that the official models give that kind."""
+    return [fault for kind, resources in bundle.config["resources"].items() for fault in _shape_faults(kind, resources)]
+
+
+def _shape_faults(kind: str, resources: Mapping[str, Tree]) -> Iterator[str]:
+    for key, tree in resources.items():
+        try:
+            _SHAPES[kind](tree)
+        except (KeyError, TypeError, ValueError) as error:
+            yield f"{kind}.{key}: {error}"
+
+
+def files(bundle: Bundle) -> list[str]:
+    """Every included file holds one resource and is called <key>.<kind>.yml."""
+    faults = []
+    for path, tree in bundle.files.items():
+        names = [f"{key}.{kind[:-1]}.yml" for kind, found in tree.get("resources", {}).items() for key in found]
+        if names != [path.name]:
+            faults.append(f"{path.name} holds {names}")
+    return faults
+
+
+def paths(bundle: Bundle) -> list[str]:
+    """Every path leads to something: relative ones of the resources, and all that is synchronised or left out."""
+    sync = bundle.config["sync"]
+    named = [bundle.root / path.removesuffix("/**") for path in (*sync["paths"], *sync["exclude"])]
+    named += [path.parent / text for path, tree in bundle.files.items() for text in _texts(tree) if _is_path(text)]
+    there = {bundle.root / artifact["path"] / WHEELS for artifact in bundle.config["artifacts"].values()}
+    return [f"{path} is not there" for path in named if path.resolve() not in there and not path.exists()]
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith(("./", "../"))
+
+
+def _texts(tree: object) -> Iterator[str]:
+    if isinstance(tree, dict):
+        tree = [*tree.values()]
+    if isinstance(tree, list):
+        for inner in tree:
+            yield from _texts(inner)
+    if isinstance(tree, str):
+        yield tree
+
+
+def graph(bundle: Bundle) -> list[str]:
+    """Every task depends on tasks that are there, and they run one after the other in the data's way."""
+    needs = {task["task_key"]: [need["task_key"] for need in task.get("depends_on", [])] for task in tasks(bundle)}
+    faults = [f"{key} depends on {need}, which is no task" for key in needs for need in needs[key] if need not in needs]
+    chain = dict(zip(CHAIN, ([], *([key] for key in CHAIN)), strict=False))
+    return faults if needs == chain else [*faults, f"expected {' -> '.join(CHAIN)}, found {needs}"]
+
+
+def tasks(bundle: Bundle) -> list[Tree]:
+    """Return the tasks of all jobs."""
+    return [task for job in bundle.resources("jobs").values() for task in job["tasks"]]
+
+
+def schedule(bundle: Bundle) -> list[str]:
+    """Every schedule is a Quartz expression, in UTC."""
+    schedules = [job["schedule"] for job in bundle.resources("jobs").values()]
+    faults = [fault for each in schedules for fault in quartz_faults(each["quartz_cron_expression"])]
+    return faults + [f"{each['timezone_id']} is not UTC" for each in schedules if each["timezone_id"] != "UTC"]
+
+
+def wheel_tasks(bundle: Bundle) -> list[str]:
+    """Every task runs an entry point of the package, in an environment that installs the wheel."""
+    entry_points = distribution(DISTRIBUTION).entry_points.names
+    faults = []
+    for job in bundle.resources("jobs").values():
+        wheels = [each["environment_key"] for each in job["environments"] if _installs_wheel(each)]
+        for task in job["tasks"]:
+            run = task["python_wheel_task"]
+            if task["environment_key"] not in wheels:
+                faults.append(f"{task['task_key']}: no environment {task['environment_key']} with the wheel")
+            if run["package_name"] != pinterest_pipeline.__name__:
+                faults.append(f"{task['task_key']}: no package {run['package_name']}")
+            if run["entry_point"] not in entry_points:
+                faults.append(f"{task['task_key']}: no entry point {run['entry_point']}")
+    return faults
+
+
+def _installs_wheel(environment: Tree) -> bool:
+    return f"../{WHEELS}" in environment["spec"]["dependencies"]
+
+
+def parameters(bundle: Bundle) -> list[str]:
+    """Every task's parameters are known to its entry point, and every job parameter is used by some task."""
+    faults = []
+    for job in bundle.resources("jobs").values():
+        values = {each["name"]: each["default"] for each in job["parameters"]}
+        used: set[str] = set()
+        for task in job["tasks"]:
+            given = task["python_wheel_task"]["parameters"]
+            names = {name for text in given for name in _JOB_PARAMETER.findall(text)}
+            faults += [f"{task['task_key']}: no job parameter {name}" for name in sorted(names - values.keys())]
+            faults += _refusals(task, [_filled(text, values) for text in given])
+            used |= names
+        faults += [f"no task uses the job parameter {name}" for name in sorted(values.keys() - used)]
+    return faults
+
+
+def _filled(text: str, values: Tree) -> str:
+    return _JOB_PARAMETER.sub(lambda found: str(values.get(found[1])), text)
+
+
+class _AskedForSparkError(Exception):
+    pass
+
+
+def _refusals(task: Tree, arguments: list[str]) -> list[str]:
+    """Call the entry point up to the moment when it has read its arguments and asks for Spark."""
+    entry_point = getattr(jobs, task["python_wheel_task"]["entry_point"], None)
+    if entry_point is None:
+        return [f"{task['task_key']}: no function {task['python_wheel_task']['entry_point']}"]
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said), patch.object(jobs, "session", side_effect=_AskedForSparkError):
+            entry_point(arguments)
+    except _AskedForSparkError:
+        return []
+    except (SystemExit, SettingsError) as refusal:
+        return [f"{task['task_key']}: {said.getvalue().splitlines()[-1:] or refusal}"]
+    return [f"{task['task_key']}: ran without Spark"]
+
+
+def places(bundle: Bundle) -> list[str]:
+    """Job parameters lead to the schema and the volumes that the bundle declares, as the target names them."""
+    schemas = {(each["catalog_name"], each["name"]) for each in bundle.resources("schemas").values()}
+    volumes = {key: (each["catalog_name"], each["schema_name"]) for key, each in bundle.resources("volumes").items()}
+    faults = [
+        f"volume {key} is in {place}, which is not declared" for key, place in volumes.items() if place not in schemas
+    ]
+    for job in bundle.resources("jobs").values():
+        values = {each["name"]: each["default"] for each in job["parameters"]}
+        if (values["catalog"], values["schema"]) not in schemas:
+            faults.append(f"{job['name']} works in {values['schema']}, which is not declared")
+        for key, place in volumes.items():
+            if values[key] != f"/Volumes/{'/'.join(place)}/{bundle.resources('volumes')[key]['name']}":
+                faults.append(f"{job['name']} looks for {key} in {values[key]}")
+    return faults
+
+
+def guards(bundle: Bundle) -> list[str]:
+    """What holds data cannot be destroyed; no run hangs, overlaps, fails unseen or gives up at the first failure."""
+    holders = {f"{kind}.{key}": each for kind in HOLDS_DATA for key, each in bundle.resources(kind).items()}
+    faults = [
+        f"{key} can be destroyed"
+        for key, each in holders.items()
+        if not each.get("lifecycle", {}).get("prevent_destroy")
+    ]
+    for job in bundle.resources("jobs").values():
+        slow = [rule["value"] for rule in job["health"]["rules"] if rule["metric"] == "RUN_DURATION_SECONDS"]
+        expected = {
+            "one run at a time": job["max_concurrent_runs"] == 1 and job["queue"]["enabled"],
+            "slow runs reported before they are stopped": 0 < min(slow) < job["timeout_seconds"],
+            "mails to those who asked": job["email_notifications"]["on_failure"]
+            == bundle.values["notification_emails"],
+        }
+        for task in job["tasks"]:
+            expected[f"{task['task_key']} ends"] = 0 < task["timeout_seconds"] <= job["timeout_seconds"]
+            expected[f"{task['task_key']} is tried again"] = (
+                min(task["max_retries"], task["min_retry_interval_millis"]) > 0
+            )
+        faults += [f"{job['name']}: expected {name}" for name, holds in expected.items() if not holds]
+    return faults
+
+
+def variables(bundle: Bundle) -> list[str]:
+    """Every variable is described and used, the prefix can be one, and nothing that sounds secret has a default."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (bundle.root / "databricks.yml", *bundle.files))
+    faults = [f"{name} has no description" for name, each in bundle.variables.items() if not each.get("description")]
+    faults += [f"{name} is not used" for name in bundle.variables if f"${{var.{name}}}" not in text]
+    faults += [
+        f"{name} sounds secret and has a default"
+        for name, each in bundle.variables.items()
+        if _SECRET_NAME.search(name) and "default" in each
+    ]
+    try:
+        Names(bundle.values["prefix"])
+    except SettingsError as error:
+        faults.append(str(error))
+    return faults
+
+
+def hard_coded(bundle: Bundle) -> list[str]:
+    """No file names a host, a person, a cluster or a key."""
+    return [
+        f"{path.name} names {what}: {found[0].strip()}"
+        for path in (bundle.root / "databricks.yml", *bundle.files)
+        for what, form in _HARD_CODED.items()
+        for found in form.finditer(path.read_text(encoding="utf-8"))
+    ]
+
+
+def target(bundle: Bundle) -> list[str]:
+    """A production target says where its files lie, so that there is one copy of it."""
+    root_path = bundle.config.get("workspace", {}).get("root_path", "")
+    explicit = f"/{bundle.config['bundle']['name']}/{bundle.target}" in root_path
+    return (
+        [f"{bundle.target} has no root_path of its own"]
+        if bundle.config["mode"] == "production" and not explicit
+        else []
+    )
+
+
+Check = Callable[[Bundle], list[str]]
+
+ALL: tuple[Check, ...] = (
+    shape,
+    files,
+    paths,
+    graph,
+    schedule,
+    wheel_tasks,
+    parameters,
+    places,
+    guards,
+    variables,
+    hard_coded,
+    target,
+)

@@ -1,0 +1,123 @@
+"""The bundle holds together in every target, and each check that says so can also say no."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.bundle import checks
+from tests.bundle.resolver import BundleError, load, targets
+
+ROOT = Path(__file__).parents[2]
+MAIN, JOB = "databricks.yml", "resources/batch.job.yml"
+SCHEMA, LANDING = "resources/pinterest.schema.yml", "resources/landing.volume.yml"
+CRON = "default: 0 0 3 * * ?"
+INGEST, REFINE = "- task_key: ingest\n          <<", "- task_key: refine\n          <<"
+NEXT = "  schedule:\n"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the bundle that a test may break."""
+    shutil.copy(ROOT / MAIN, tmp_path)
+    shutil.copytree(ROOT / "resources", tmp_path / "resources")
+    for folder in ("notebooks", "src/pinterest_pipeline/local"):
+        (tmp_path / folder).mkdir(parents=True)
+    return tmp_path
+
+
+def break_it(copy: Path, file: str, old: str, new: str) -> None:
+    text = (copy / file).read_text(encoding="utf-8")
+    assert old in text, f"{file} no longer says {old!r}: mend the test"
+    (copy / file).write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_there_are_three_targets() -> None:
+    assert targets(ROOT) == ["dev", "staging", "prod"]
+
+
+@pytest.mark.parametrize("target", targets(ROOT))
+@pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
+def test_the_bundle_holds_together(check: checks.Check, target: str) -> None:
+    assert check(load(ROOT, target)) == []
+
+
+BROKEN = [
+    (checks.shape, JOB, "max_retries:", "max_retriez:", "Unexpected field 'max_retriez'"),
+    (checks.shape, JOB, "RUN_DURATION_SECONDS", "RUN_DURATION_HOURS", "not a valid JobsHealthMetric"),
+    (checks.shape, LANDING, "volume_type: EXTERNAL", "volume_type: REMOTE", "not a valid VolumeType"),
+    (checks.shape, SCHEMA, "catalog_name: ", "catalog: ", "Unexpected field 'catalog'"),
+    (checks.files, JOB, "    batch:\n", "    nightly:\n", "nightly.job.yml"),
+    (checks.paths, JOB, "../dist/*.whl", "../build/*.whl", "is not there"),
+    (checks.paths, MAIN, "- notebooks", "- notebook", "notebook is not there"),
+    (checks.graph, JOB, INGEST, INGEST.replace("ingest", "digest"), "digest, which is no task"),
+    (checks.graph, JOB, REFINE, REFINE.replace("refine", "tables"), "expected tables -> ingest"),
+    (checks.schedule, MAIN, CRON, "default: 0 3 * * *", "expected 6 or 7 fields"),
+    (checks.schedule, MAIN, CRON, "default: 0 0 3 * * *", "exactly one of"),
+    (checks.schedule, JOB, "timezone_id: UTC", "timezone_id: Europe/Rome", "is not UTC"),
+    (checks.wheel_tasks, JOB, "entry_point: refine", "entry_point: refined", "no entry point refined"),
+    (checks.wheel_tasks, JOB, "package_name: pinterest_pipeline", "package_name: pinterest", "no package pinterest"),
+    (checks.wheel_tasks, JOB, "- environment_key: default", "- environment_key: other", "no environment default"),
+    (checks.wheel_tasks, JOB, "../dist/*.whl", "../dist/*.zip", "no environment default"),
+    (checks.parameters, JOB, "--landing=", "--folder=", "ingest: "),
+    (checks.parameters, JOB, "              - --prefix={{job.parameters.prefix}}\n", "", "--prefix"),
+    (checks.parameters, JOB, "default: auto_loader", "default: by_hand", "invalid Reader value"),
+    (checks.parameters, JOB, "{{job.parameters.prefix}}", "{{job.parameters.id}}", "no job parameter id"),
+    (checks.places, JOB, "default: ${resources.schemas.pinterest.name}", "default: ${var.schema}", "not declared"),
+    (checks.places, JOB, "default: /Volumes/${var.catalog}/", "default: /Volumes/main2/", "looks for landing"),
+    (checks.places, LANDING, "${resources.schemas.pinterest.name}", "${var.schema}", "volume landing is in"),
+    (checks.guards, SCHEMA, "prevent_destroy: true", "prevent_destroy: false", "schemas.pinterest can be destroyed"),
+    (checks.guards, JOB, "max_concurrent_runs: 1", "max_concurrent_runs: 2", "one run at a time"),
+    (checks.guards, JOB, "on_failure: ${var.notification_emails}", "on_failure: [x]", "mails to those who asked"),
+    (checks.guards, MAIN, "default: 2\n", "default: 0\n", "ingest is tried again"),
+    (checks.guards, MAIN, "default: 14400", "default: 60", "slow runs reported"),
+    (checks.variables, MAIN, NEXT, "  password:\n    default: x\n" + NEXT, "sounds secret"),
+    (checks.variables, MAIN, NEXT, "  spare:\n    default: x\n" + NEXT, "spare has no description"),
+    (checks.variables, MAIN, NEXT, "  spare:\n    default: x\n" + NEXT, "spare is not used"),
+    (checks.variables, MAIN, "prefix: pinterest-dev", "prefix: Pinterest_Dev", "the prefix must be"),
+    (checks.hard_coded, MAIN, "default: []", "default: [ann@company.example]", "names an e-mail address"),
+    (checks.hard_coded, MAIN, "    workspace:\n", "    workspace:\n      host: x\n", "names a host"),
+    (checks.hard_coded, JOB, "environment_key: default\n", "existing_cluster_id: x\n", "names a cluster"),
+]
+
+
+@pytest.mark.parametrize(("check", "file", "old", "new", "finding"), BROKEN)
+def test_a_broken_bundle_is_found_out(
+    copy: Path, check: checks.Check, file: str, old: str, new: str, finding: str
+) -> None:
+    break_it(copy, file, old, new)
+
+    assert finding in "\n".join(check(load(copy, "dev")))
+
+
+def test_a_production_target_without_a_folder_of_its_own_is_found_out(copy: Path) -> None:
+    break_it(copy, MAIN, "/${bundle.name}/${bundle.target}", "")
+
+    assert checks.target(load(copy, "prod")) == ["prod has no root_path of its own"]
+
+
+@pytest.mark.parametrize("reference", ["var.catalogue", "resources.schemas.posts.name", "bundle.owner", "cluster.id"])
+def test_a_reference_to_nothing_is_refused(copy: Path, reference: str) -> None:
+    break_it(copy, SCHEMA, "${var.catalog}", f"${{{reference}}}")
+
+    with pytest.raises(BundleError, match="refers to nothing"):
+        load(copy, "dev")
+
+
+def test_a_target_cannot_set_a_variable_that_is_not_declared(copy: Path) -> None:
+    break_it(copy, MAIN, "prefix: pinterest-dev", "prefiks: pinterest-dev")
+
+    with pytest.raises(BundleError, match="prefiks"):
+        load(copy, "dev")
+
+
+def test_the_bucket_must_be_given() -> None:
+    with pytest.raises(BundleError, match="landing_location"):
+        load(ROOT, "prod", given={})
+
+
+def test_each_target_has_its_own_schema_prefix_and_job_name() -> None:
+    bundles = [load(ROOT, target) for target in targets(ROOT)]
+
+    assert len({bundle.resources("schemas")["pinterest"]["name"] for bundle in bundles}) == 3
+    assert len({bundle.values["prefix"] for bundle in bundles}) == 3
