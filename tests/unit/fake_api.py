@@ -38,11 +38,15 @@ class Call:
 
 @dataclass
 class FakeApi:
-    """What came in, and what is answered next: first the script's replies, then always `otherwise`."""
+    """What came in, and what is answered next: first the script's replies, then always `otherwise`.
+
+    The answers wait `slow`'s seconds in turn, then always `delay`.
+    """
 
     url: str = ""
     script: deque[Reply] = field(default_factory=deque)
     otherwise: Reply = field(default=lambda _: None)
+    slow: deque[float] = field(default_factory=deque)
     delay: float = 0.0
     calls: list[Call] = field(default_factory=list)
     taken: list[tuple[str, Any, Any]] = field(default_factory=list)
@@ -72,8 +76,7 @@ class FakeApi:
         self.calls.append(call)
         if call.headers["content-type"] != CONTENT_TYPE:
             return status(415)(call)
-        if self.delay:
-            await asyncio.sleep(self.delay)
+        await asyncio.sleep(self.slow.popleft() if self.slow else self.delay)
         reply = self.script.popleft() if self.script else self.otherwise
         return reply(call) or self.take(call)
 
@@ -97,6 +100,8 @@ def fake_api() -> Iterator[FakeApi]:
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     api.url = f"http://127.0.0.1:{port}/stage"
-    yield api
-    server.should_exit = True
-    thread.join()
+    try:
+        yield api
+    finally:
+        server.should_exit = True
+        thread.join()

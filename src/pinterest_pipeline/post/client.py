@@ -1,7 +1,7 @@
 """The HTTP client: sends records to a topic until each one is in or known never to pass."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
 from types import TracebackType
@@ -36,8 +36,7 @@ MOST_IN_FLIGHT = 64
 """More does not make one client faster, and API Gateway would throttle it."""
 
 _HEADERS = {"Content-Type": "application/vnd.kafka.json.v2+json", "Accept": "application/vnd.kafka.v2+json"}
-# API Gateway gives up on what is behind it after 29 s, so an answer that takes longer will not come.
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_CONNECT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,7 @@ class Pace:
         records_per_request: How many records a request carries at most.
         most_bytes: How large a request's body may be.
         in_flight: How many requests wait for their answers at once.
+        answer_within: Seconds to wait for an answer. API Gateway gives up on what is behind it after 29.
         tries: How often one request is sent before posting stops.
         first_wait: Seconds; the first wait is a random part of it, each next one of twice as much.
         longest_wait: Seconds; no wait is a random part of more. A Retry-After comes on top.
@@ -64,6 +64,7 @@ class Pace:
     records_per_request: int = 500
     most_bytes: int = MOST_BYTES
     in_flight: int = 4
+    answer_within: float = 30.0
     tries: int = 8
     first_wait: float = 0.5
     longest_wait: float = 20.0
@@ -87,8 +88,23 @@ class ApiClient:
         url: The API's address.
     """
 
-    def __init__(self, api: str, pace: Pace, *, auth: httpx.Auth | None = None, insecure_http: bool = False) -> None:
+    def __init__(
+        self,
+        api: str,
+        pace: Pace,
+        *,
+        auth: httpx.Auth | None = None,
+        insecure_http: bool = False,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
         """Check the API's address and make the connection pool; nothing is sent yet.
+
+        Args:
+            api: The API's URL, with its stage.
+            pace: How much at once and how patiently.
+            auth: Proves the caller to the API.
+            insecure_http: Whether plain http may go to another machine.
+            sleep: Waits some seconds before the next try; by default until `stop` at the latest.
 
         Raises:
             SettingsError: The address is no http(s) URL, or is plain http to another machine.
@@ -100,14 +116,14 @@ class ApiClient:
             retry=retry_if_exception_type(TryAgainError),
             stop=stop_after_attempt(pace.tries) | stop_when_event_set(self._stopped),
             wait=_Wait(wait_random_exponential(pace.first_wait, pace.longest_wait)),
-            sleep=sleep_using_event(self._stopped),
+            sleep=sleep or sleep_using_event(self._stopped),
             before_sleep=_log_retry,
             reraise=True,
         )
         self._http = httpx.Client(
             auth=auth,
             headers=_HEADERS,
-            timeout=_TIMEOUT,
+            timeout=httpx.Timeout(pace.answer_within, connect=_CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=pace.in_flight, max_keepalive_connections=pace.in_flight),
             # A proxy from the environment is for other machines: this one is reached without.
             trust_env=not is_local(self.url.host),

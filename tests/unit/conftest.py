@@ -1,0 +1,13 @@
+"""What unit tests share: an API that does what the test tells it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.fake_api import FakeApi, fake_api
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    with fake_api() as api:
+        yield api
