@@ -1,0 +1,24 @@
+"""Make a source database with generated rows: the three tables that posting reads."""
+
+import argparse
+
+from rich.console import Console
+
+from pinterest_pipeline.console import run_script
+from pinterest_pipeline.local.source_data import fill_source
+
+
+def main() -> None:
+    """Read the command line, fill the database and say what is in it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000, help="rows of each table (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same rows (default: %(default)s)")
+    parser.add_argument("--url", default="sqlite:///source.db", help="SQLAlchemy URL (default: %(default)s)")
+    parser.add_argument("--replace", action="store_true", help="drop the three tables if they are there")
+    options = parser.parse_args()
+    fill_source(options.url, options.rows, options.seed, replace=options.replace)
+    Console(highlight=False).print(f"3 tables of {options.rows:,} rows each, made with seed {options.seed}")
+
+
+if __name__ == "__main__":
+    run_script(main)
