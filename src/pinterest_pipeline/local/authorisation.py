@@ -14,11 +14,10 @@ from botocore.credentials import Credentials
 
 from pinterest_pipeline.local.api_document import API_KEY, SIGV4
 
-ACCESS_KEY_VARIABLE = "LOCAL_API_ACCESS_KEY_ID"
-SECRET_KEY_VARIABLE = "LOCAL_API_SECRET_ACCESS_KEY"  # the variable's name, not a secret
-API_KEY_VARIABLE = "LOCAL_API_KEY"
+VARIABLES = ("LOCAL_API_ACCESS_KEY_ID", "LOCAL_API_SECRET_ACCESS_KEY", "LOCAL_API_KEY")
+"""Environment variables of what callers must have: names a caller, signs for them, is their API key."""
 
-MISSING_TOKEN = "Missing Authentication Token"
+NO_SIGNATURE = "Missing Authentication Token"
 UNKNOWN_KEY = "The security token included in the request is invalid."
 WRONG_SIGNATURE = (
     "The request signature we calculated does not match the signature you provided. "
@@ -52,8 +51,7 @@ class KnownCredentials:
     @classmethod
     def from_environment(cls) -> "KnownCredentials":
         """Return those of this process's environment: a command line would show them to everyone."""
-        names = (ACCESS_KEY_VARIABLE, SECRET_KEY_VARIABLE, API_KEY_VARIABLE)
-        return cls(*(os.environ.get(name, "") for name in names))
+        return cls(*(os.environ.get(name, "") for name in VARIABLES))
 
     def checks(self) -> frozenset[str]:
         """Return the kinds of security scheme that can be checked."""
@@ -98,7 +96,7 @@ def _signature_refusal(call: Call, known: KnownCredentials, now: datetime) -> st
     signed = _AUTHORIZATION.fullmatch(call.headers.get("authorization", ""))
     moment = _moment(call.headers.get("x-amz-date", ""))
     if signed is None or moment is None:
-        return MISSING_TOKEN
+        return NO_SIGNATURE
     if not _same(signed["key"], known.access_key):
         return UNKNOWN_KEY
     if signed["service"] != _SERVICE:

@@ -1,6 +1,7 @@
 """A real Apache Kafka broker in KRaft mode: one node, this machine only, small and quick to start."""
 
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ LOGGING = "org.slf4j:slf4j-simple:1.7.36"
 QUIET = {"log_level": 0}
 
 _REQUEST_SECONDS = 15
+_POLL_SECONDS = 0.05
 _START_SECONDS = 60
 _JAVA_OPTIONS = (
     # A short-lived broker gains more from a quick start than from the last optimisation.
@@ -123,8 +125,17 @@ def watermarks(consumer: Consumer, topic: str) -> Mapping[int, tuple[int, int]]:
 
 
 def _watermark(consumer: Consumer, topic: str, number: int) -> tuple[int, int]:
-    start, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_REQUEST_SECONDS)
-    return start, end
+    deadline = time.monotonic() + _REQUEST_SECONDS
+    while True:
+        try:
+            start, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_REQUEST_SECONDS)
+        except KafkaException as error:
+            # For a moment a new topic is known before its partitions have a leader.
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
+        else:
+            return start, end
 
 
 def _properties(folder: Path, port: int, controller: int) -> str:

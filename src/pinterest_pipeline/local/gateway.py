@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from pinterest_pipeline.errors import LocalCloudError
 from pinterest_pipeline.local.api_document import ANY, Api, Integration, read_api
-from pinterest_pipeline.local.authorisation import MISSING_TOKEN, Call, KnownCredentials, refusal
+from pinterest_pipeline.local.authorisation import NO_SIGNATURE, Call, KnownCredentials, refusal
 from pinterest_pipeline.local.processes import HOST
 
 MOST_BYTES = 10 * 2**20
@@ -33,7 +33,7 @@ _METHODS = ["GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH"]
 _NOT_FORWARDED = frozenset(
     {
         *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
-        *("host", "content-length"),
+        *("host", "content-length", "date", "server"),
         # API Gateway keeps the caller's signature to itself.
         *("authorization", "x-amz-date", "x-amz-security-token"),
     }
@@ -61,13 +61,13 @@ class Gateway:
         found = self._api.find(request.method, path)
         if found is None:
             # What API Gateway says of a route it does not have.
-            return _message(403, MISSING_TOKEN)
+            return _message(403, NO_SIGNATURE)
         operation, parameters = found
         body = await _body(request)
         if body is None:
             # Found out in front of the API itself: plain text, unlike every other answer.
             return PlainTextResponse(f"HTTP content length exceeded {MOST_BYTES} bytes.", 413)
-        call = Call(request.method, str(request.url), dict(request.headers), body)
+        call = Call(request.method, _url(request, path), dict(request.headers), body)
         refused = refusal(call, operation.security, self._known, datetime.now(UTC))
         if refused is not None:
             return _message(403, refused)
@@ -76,10 +76,9 @@ class Gateway:
     async def _forward(
         self, integration: Integration, parameters: Mapping[str, str], request: Request, body: bytes
     ) -> Response:
-        query = request.scope["query_string"].decode("ascii")
         onward = httpx.Request(
             request.method if integration.method == ANY else integration.method,
-            integration.address(parameters) + (f"?{query}" if query else ""),
+            integration.address(parameters) + _query(request),
             headers=_forwarded(request.headers.items()),
             content=body,
         )
@@ -111,7 +110,7 @@ def application(api: Api, known: KnownCredentials, client: httpx.AsyncClient | N
     """
     # What is open at most is the callers' choice, and no proxy of the environment may come between.
     unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-    shared = client or httpx.AsyncClient(timeout=None, limits=unlimited, trust_env=False)
+    shared = client or httpx.AsyncClient(limits=unlimited, trust_env=False)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -120,6 +119,16 @@ def application(api: Api, known: KnownCredentials, client: httpx.AsyncClient | N
 
     gateway = Gateway(api, known, shared)
     return Starlette(routes=[Route("/{path:path}", gateway.handle, methods=_METHODS)], lifespan=lifespan)
+
+
+def _url(request: Request, path: str) -> str:
+    # Byte for byte as sent: a signature covers the escapes, which the request's own URL has undone.
+    return f"http://{request.headers.get('host', '')}{path}{_query(request)}"
+
+
+def _query(request: Request) -> str:
+    query = request.scope["query_string"].decode("ascii")
+    return f"?{query}" if query else ""
 
 
 async def _body(request: Request) -> bytes | None:

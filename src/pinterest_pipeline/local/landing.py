@@ -111,6 +111,14 @@ class Landing:
         except (OSError, ArrowException) as error:
             raise LocalCloudError(f"cannot read {path}: {error}") from error
 
+    def count_lines(self, file: LandedFile) -> int:
+        """Return how many records a file holds.
+
+        Raises:
+            LocalCloudError: It cannot be read.
+        """
+        return self.read(file).count(b"\n")
+
     def files(self, topic: str) -> tuple[LandedFile, ...]:
         """Return a topic's files by partition and offset.
 
@@ -129,7 +137,7 @@ class Landing:
         if not found:
             return 0
         last = max(found, key=lambda file: file.start)
-        return last.start + self.read(last).count(b"\n")
+        return last.start + self.count_lines(last)
 
     def _put(self, path: str, content: bytes) -> None:
         with self.system.open_output_stream(path) as stream:

@@ -85,6 +85,10 @@ class Service:
         if code is not None:
             raise LocalCloudError(f"the {self.name} ended on its own (exit code {code}); {self._log_tail()}")
 
+    def has_logged(self, text: str) -> bool:
+        """Return whether its log holds this text."""
+        return text in self.log.read_text(encoding="utf-8", errors="replace")
+
     def ask_to_stop(self) -> None:
         """Let the guard end the process; returns at once."""
         if self._guard.stdin is not None:

@@ -49,6 +49,8 @@ _PRODUCER = {
     "enable.idempotence": True,
     "acks": "all",
     "linger.ms": 5,
+    "reconnect.backoff.ms": 250,
+    "reconnect.backoff.max.ms": 250,
     "message.max.bytes": 2**20,
     "message.timeout.ms": _DELIVERY_SECONDS * 1000,
 }

@@ -22,7 +22,7 @@ from pinterest_pipeline.local.broker import watermarks
 from pinterest_pipeline.local.landing import LandedFile, Landing
 from pinterest_pipeline.local.strict_json import compact, parse
 
-READY = "ready"
+READY = "ready to land records"
 """What the sink logs when it knows its place in every partition."""
 
 _log = logging.getLogger("sink")
@@ -235,6 +235,8 @@ def _consumer(bootstrap: str) -> Consumer:
         "auto.offset.reset": "error",
         "queued.max.messages.kbytes": 16 * 1024,
         "fetch.wait.max.ms": 100,
+        "reconnect.backoff.ms": 250,
+        "reconnect.backoff.max.ms": 250,
         "log_level": 3,
     }
     return Consumer(dict(settings))
