@@ -166,7 +166,10 @@ def test_an_answer_of_something_else_stops_at_once(api: FakeApi, client: ApiClie
 
 
 def test_an_api_that_is_not_there_is_named() -> None:
-    with ApiClient("http://127.0.0.1:9", PACE) as client, pytest.raises(PostError, match=r"127\.0\.0\.1:9 .*ConnectError"):
+    with (
+        ApiClient("http://127.0.0.1:9", PACE) as client,
+        pytest.raises(PostError, match=r"127\.0\.0\.1:9 .*ConnectError"),
+    ):
         client.post(TOPIC, records(1))
 
 
