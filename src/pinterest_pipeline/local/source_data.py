@@ -81,8 +81,10 @@ def _fill_server(engine: Engine, filling: _Filling) -> None:
 
 def _fill(connection: Connection, filling: _Filling) -> None:
     _drop(connection, filling)
-    for table, chunks in filling:
+    # All tables before any row: MySQL commits what is open whenever it makes a table.
+    for table, _ in filling:
         table.create(connection)
+    for table, chunks in filling:
         # The driver's own statement: its values need no conversion, which would take most of the time.
         insert = sqlalchemy.insert(table).compile(dialect=connection.dialect)
         for chunk in chunks:
@@ -155,5 +157,7 @@ def _write_errors(name: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        cause = getattr(error, "orig", None) or error
+        # Drivers put a number before the words.
+        reason = cause.strerror if isinstance(cause, OSError) else str(cause.args[-1])
         raise SourceError(f"cannot fill {name}: {reason}") from error
