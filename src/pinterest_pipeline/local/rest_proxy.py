@@ -115,12 +115,12 @@ class Publisher:
     """Sends requests' records to Kafka and tells what became of each.
 
     Args:
-        bootstrap: The broker's address; it need not be up yet.
+        producer: Sends them; its broker need not be up yet.
     """
 
-    def __init__(self, bootstrap: str) -> None:
-        """Start the producer and the thread that brings its delivery reports."""
-        self._producer = Producer({"bootstrap.servers": bootstrap, **_PRODUCER})
+    def __init__(self, producer: Producer) -> None:
+        """Start the thread that brings the producer's delivery reports."""
+        self._producer = producer
         self._known: frozenset[str] = frozenset()
         threading.Thread(target=self._report, daemon=True).start()
 
@@ -222,8 +222,14 @@ def _produce(publisher: Publisher, topic: str, body: bytes) -> Response:
 def _read_record(place: int, record: object) -> Record:
     if not isinstance(record, dict) or not record.keys() <= {"key", "value"}:
         raise ProxyError(422, _UNPROCESSABLE, f"records[{place}] must be an object of a key and a value")
-    key, value = record.get("key"), record.get("value")
-    return Record(None if key is None else compact(key), None if value is None else compact(value))
+    try:
+        return Record(_serialised(record.get("key")), _serialised(record.get("value")))
+    except ValueError as error:
+        raise ProxyError(422, _NOT_JSON, f"Conversion of JSON to Object failed: records[{place}]: {error}") from error
+
+
+def _serialised(value: object) -> bytes | None:
+    return None if value is None else compact(value)
 
 
 def _failure(error: KafkaError) -> Mapping[str, object]:
@@ -260,7 +266,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--bootstrap", required=True, help="the broker's address")
     options = parser.parse_args()
-    uvicorn.run(application(Publisher(options.bootstrap)), host=HOST, port=options.port, access_log=False)
+    producer = Producer({"bootstrap.servers": options.bootstrap, **_PRODUCER})
+    uvicorn.run(application(Publisher(producer)), host=HOST, port=options.port, access_log=False)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ connector's own wall-clock rotation (`rotate.schedule.interval.ms`) gives exactl
 """
 
 import argparse
-import contextlib
 import logging
 import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -183,34 +183,34 @@ def positions(consumer: Consumer, landing: Landing, topics: Sequence[str]) -> li
     return found
 
 
-def run(consumer: Consumer, landing: Landing, topics: Sequence[str], rotation: Rotation) -> None:
-    """Move records until interrupted; what is open is written before the end.
+def run(consumer: Consumer, sink: Sink, assigned: Sequence[TopicPartition], stopping: Event) -> None:
+    """Move records until told to stop; what is open is written before the end.
+
+    Args:
+        consumer: Reads the records.
+        sink: Writes them.
+        assigned: Where to go on in every partition.
+        stopping: Set to stop.
 
     Raises:
-        LocalCloudError: The landing or the broker cannot be used.
+        LocalCloudError: A file cannot be written.
         KafkaException: The broker sent an error.
     """
-    _wait_for(consumer, topics)
-    assigned = positions(consumer, landing, topics)
-    consumer.assign(assigned)
-    _log.info("%s: %s", READY, _summary(assigned))
-    sink = Sink(landing, rotation)
-    with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            records = consumer.consume(_POLL_RECORDS, _POLL_SECONDS)
-            now = time.monotonic()
-            for record in records:
-                sink.take(record, now)
-            sink.write_idle(now)
+    consumer.assign(list(assigned))
+    while not stopping.is_set():
+        records = consumer.consume(_POLL_RECORDS, _POLL_SECONDS)
+        now = time.monotonic()
+        for record in records:
+            sink.take(record, now)
+        sink.write_idle(now)
     sink.write_all()
 
 
-def _wait_for(consumer: Consumer, topics: Sequence[str]) -> None:
+def _wait_for(consumer: Consumer, topics: Sequence[str], stopping: Event) -> None:
     deadline = time.monotonic() + _TOPIC_SECONDS
-    while missing := set(topics) - _existing(consumer):
+    while not stopping.wait(_POLL_SECONDS) and (missing := set(topics) - _existing(consumer)):
         if time.monotonic() > deadline:
             raise LocalCloudError(f"no topics {', '.join(sorted(missing))} after {_TOPIC_SECONDS} s; create them")
-        time.sleep(_POLL_SECONDS)
 
 
 def _existing(consumer: Consumer) -> set[str]:
@@ -254,20 +254,31 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _serve(options: argparse.Namespace, stopping: Event) -> None:
+    landing = Landing.at(options.target, options.s3_endpoint)
+    rotation = Rotation(options.flush_size, options.rotate_interval_ms, options.idle_ms)
+    consumer = _consumer(options.bootstrap)
+    try:
+        _wait_for(consumer, options.topics, stopping)
+        assigned = positions(consumer, landing, options.topics)
+        _log.info("%s: %s", READY, _summary(assigned))
+        run(consumer, Sink(landing, rotation), assigned, stopping)
+    finally:
+        consumer.close()
+
+
 def main() -> None:
     """Run the sink until told to stop."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rotation = Rotation(options.flush_size, options.rotate_interval_ms, options.idle_ms)
-    consumer = _consumer(options.bootstrap)
+    stopping = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
     try:
-        run(consumer, Landing.at(options.target, options.s3_endpoint), options.topics, rotation)
-    except LocalCloudError as error:
+        _serve(options, stopping)
+    except (LocalCloudError, KafkaException) as error:
         _log.error("%s", error)
         sys.exit(2)
-    finally:
-        consumer.close()
 
 
 if __name__ == "__main__":

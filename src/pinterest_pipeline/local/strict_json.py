@@ -11,7 +11,7 @@ def parse(text: bytes) -> object:
         ValueError: It is not JSON, or nested too deeply to read.
     """
     try:
-        value: object = json.loads(text.decode("utf-8"), parse_constant=_refuse)
+        value: object = _DECODER.decode(text.decode("utf-8"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     return value
@@ -24,16 +24,17 @@ def compact(value: object) -> bytes:
         ValueError: It holds a number that JSON has not.
     """
     try:
-        return _write(value, ensure_ascii=False)
+        return _ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError:
         # Half a surrogate pair is legal as an escape and impossible in UTF-8.
-        return _write(value, ensure_ascii=True)
-
-
-def _write(value: object, *, ensure_ascii: bool) -> bytes:
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=ensure_ascii, allow_nan=False)
-    return text.encode("utf-8")
+        return _ASCII_ENCODER.encode(value).encode("utf-8")
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
+
+
+# Made once: json.loads and json.dumps make one a call where any option is given, at the price of a small record.
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_ASCII_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)

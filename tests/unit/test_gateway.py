@@ -1,0 +1,99 @@
+"""The gateway on the shipped document, with a REST proxy that the test writes."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pinterest_pipeline.local.api_document import read_api
+from pinterest_pipeline.local.authorisation import KnownCredentials
+from pinterest_pipeline.local.cloud import DOCUMENT
+from pinterest_pipeline.local.gateway import MOST_BYTES, application
+
+SHIPPED = DOCUMENT.read_text(encoding="utf-8")
+POST = httpx.Request("POST", "http://gateway/topics/a.pin?x=1", json={"records": []}, headers={"X-Mine": "kept"})
+
+
+async def echo(request: Request) -> Response:
+    """Answer with what arrived."""
+    seen = {"path": request.scope["raw_path"].decode(), "query": request.url.query, "headers": dict(request.headers)}
+    body = (await request.body()).decode()
+    return JSONResponse(seen | {"method": request.method, "body": body}, 201, {"X-Theirs": "kept"})
+
+
+ECHO = httpx.ASGITransport(Starlette(routes=[Route("/{path:path}", echo, methods=["GET", "POST"])]))
+
+
+def call(
+    request: httpx.Request, proxy: httpx.AsyncBaseTransport = ECHO, known: KnownCredentials | None = None
+) -> httpx.Response:
+    """Send one request through the gateway to this REST proxy."""
+    return asyncio.run(_call(request, proxy, known or KnownCredentials()))
+
+
+async def _call(
+    request: httpx.Request, proxy: httpx.AsyncBaseTransport, known: KnownCredentials, document: str = SHIPPED
+) -> httpx.Response:
+    api = read_api(document, {"restProxy": "proxy:8082"})
+    app = application(api, known, httpx.AsyncClient(transport=proxy))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+        return await client.send(request)
+
+
+def test_a_request_goes_on_untouched() -> None:
+    answer = call(POST)
+    seen = answer.json()
+    assert (seen["method"], seen["path"], seen["query"]) == ("POST", "/topics/a.pin", "x=1")
+    assert seen["body"] == '{"records":[]}'
+    assert seen["headers"]["x-mine"] == "kept"
+    assert seen["headers"]["host"] == "proxy:8082"
+
+
+def test_an_answer_comes_back_untouched() -> None:
+    answer = call(POST)
+    assert answer.status_code == 201
+    assert answer.headers["x-theirs"] == "kept"
+
+
+def test_escapes_in_a_path_stay_as_they_were_sent() -> None:
+    answer = call(httpx.Request("GET", "http://gateway/topics/a%2Fb"))
+    assert answer.json()["path"] == "/topics/a%2Fb"
+
+
+def test_an_unknown_route_is_answered_as_api_gateway_does() -> None:
+    answer = call(httpx.Request("GET", "http://gateway/"))
+    assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
+
+
+@pytest.mark.parametrize(("size", "status"), [(MOST_BYTES, 201), (MOST_BYTES + 1, 413)])
+def test_the_payload_limit_is_exactly_10_mb(size: int, status: int) -> None:
+    request = httpx.Request("POST", "http://gateway/topics/a.pin", content=b"x" * size)
+    assert call(request).status_code == status
+
+
+def test_an_unreachable_rest_proxy_is_a_network_error() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    answer = call(POST, httpx.MockTransport(refuse))
+    assert (answer.status_code, answer.json()) == (504, {"message": "Network error communicating with endpoint"})
+
+
+def test_a_slow_rest_proxy_is_a_time_out() -> None:
+    async def sleep(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        return httpx.Response(200)
+
+    hasty = SHIPPED.replace("timeoutInMillis: 29000", "timeoutInMillis: 50")
+    answer = asyncio.run(_call(POST, httpx.MockTransport(sleep), KnownCredentials(), hasty))
+    assert (answer.status_code, answer.json()) == (504, {"message": "Endpoint request timed out"})
+
+
+def test_an_unsigned_request_is_refused_where_credentials_are_known() -> None:
+    answer = call(POST, known=KnownCredentials("caller", "their-secret"))
+    assert (answer.status_code, json.loads(answer.content)) == (403, {"message": "Missing Authentication Token"})
