@@ -26,6 +26,7 @@ class FileSystem:
     calls: list[str] = field(default_factory=list)
     configs: dict[str, str] = field(default_factory=dict)
     refusal: BaseException | None = None
+    folders: Mapping[str, Path] = field(default_factory=dict)
 
     def mounts(self) -> Sequence[Mount]:
         return list(self.mounted)
@@ -48,7 +49,7 @@ class FileSystem:
         return True
 
     def ls(self, folder: str) -> list[str]:
-        return sorted(str(path) for path in Path(folder).iterdir())
+        return sorted(str(path) for path in self.folders.get(folder, Path(folder)).iterdir())
 
 
 @dataclass

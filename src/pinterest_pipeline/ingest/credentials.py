@@ -69,6 +69,15 @@ class AwsKeys:
         return text
 
 
+def read_keys(spark: SparkSession, dbutils: HasSecrets, scope: str, table: str) -> AwsKeys:
+    """Read the keys from the secret scope where one is named, else from the table of the credential file.
+
+    Raises:
+        StageError: The keys are not there, or not as they should be.
+    """
+    return keys_from_scope(dbutils, scope) if scope else keys_from_table(spark, table)
+
+
 def keys_from_table(spark: SparkSession, table: str) -> AwsKeys:
     """Read the keys from the Delta table that the credential file was uploaded to.
 

@@ -1,0 +1,70 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Ingest
+# MAGIC
+# MAGIC Brings every line that is new in the sink's files into the raw tables, untouched, with the file and line it came from.
+# MAGIC What an earlier run has read is not read again: the checkpoints remember it.
+
+# COMMAND ----------
+
+# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+import importlib.util
+import sys
+from pathlib import Path
+
+if importlib.util.find_spec("pinterest_pipeline") is None:
+    sys.path.append(str(Path.cwd().parent / "src"))
+
+# COMMAND ----------
+
+dbutils.widgets.text("catalog", "main", "Catalog")
+dbutils.widgets.text("schema", "pinterest", "Schema")
+dbutils.widgets.text("prefix", "pinterest", "Deployment id, the start of the topics' names")
+dbutils.widgets.text("landing", "/Volumes/main/pinterest/landing", "Landing")
+dbutils.widgets.text("checkpoints", "/Volumes/main/pinterest/checkpoints", "Checkpoints")
+dbutils.widgets.dropdown("reader", "auto_loader", ["auto_loader", "files"], "How new files are found")
+
+# COMMAND ----------
+
+from pinterest_pipeline.jobs import session
+from pinterest_pipeline.tables import Lake
+
+spark = session()
+lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
+
+# COMMAND ----------
+
+from pinterest_pipeline.entities import Names
+from pinterest_pipeline.ingest.landing import Reader
+
+names, reader = Names(dbutils.widgets.get("prefix")), Reader(dbutils.widgets.get("reader"))
+landing, checkpoints = dbutils.widgets.get("landing"), dbutils.widgets.get("checkpoints")
+
+# COMMAND ----------
+
+from pinterest_pipeline.ingest.landing import ingest_landing
+
+ingest_landing(spark, lake, names, landing, checkpoints, reader)
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## What each run brought in
+# MAGIC
+# MAGIC The newest first; a run that found nothing new leaves no row.
+
+# COMMAND ----------
+
+display(spark.table(lake.runs).where("stage = 'ingest'").orderBy("finished_at", ascending=False))
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Some records as they arrived
+
+# COMMAND ----------
+
+from pinterest_pipeline.entities import ENTITIES
+
+for entity in ENTITIES:
+    display(spark.table(lake.raw(entity)).limit(20))

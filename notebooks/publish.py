@@ -1,0 +1,58 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Publish
+# MAGIC
+# MAGIC Answers the questions from the clean tables: one SQL file and one Delta table each. Where nothing has changed since the
+# MAGIC last time, nothing is written.
+
+# COMMAND ----------
+
+# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+import importlib.util
+import sys
+from pathlib import Path
+
+if importlib.util.find_spec("pinterest_pipeline") is None:
+    sys.path.append(str(Path.cwd().parent / "src"))
+
+# COMMAND ----------
+
+dbutils.widgets.text("catalog", "main", "Catalog")
+dbutils.widgets.text("schema", "pinterest", "Schema")
+
+# COMMAND ----------
+
+from pinterest_pipeline.jobs import session
+from pinterest_pipeline.tables import Lake
+
+spark = session()
+lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
+
+# COMMAND ----------
+
+from pinterest_pipeline.publish import publish
+
+publish(spark, lake)
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## What each run wrote
+
+# COMMAND ----------
+
+display(spark.table(lake.runs).where("stage = 'publish'").orderBy("finished_at", ascending=False))
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## The answers
+# MAGIC
+# MAGIC In the order of the questions; the notebook `explore` shows them one by one.
+
+# COMMAND ----------
+
+from pinterest_pipeline.publish import ANSWERS
+
+for answer in ANSWERS:
+    display(spark.table(lake.table(answer.name)))

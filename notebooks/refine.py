@@ -1,0 +1,69 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Refine
+# MAGIC
+# MAGIC Turns what is new in the raw tables into clean rows, one for each key: the newest record wins. A record that cannot be
+# MAGIC a clean row goes to quarantine, as it arrived, with every reason.
+
+# COMMAND ----------
+
+# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+import importlib.util
+import sys
+from pathlib import Path
+
+if importlib.util.find_spec("pinterest_pipeline") is None:
+    sys.path.append(str(Path.cwd().parent / "src"))
+
+# COMMAND ----------
+
+dbutils.widgets.text("catalog", "main", "Catalog")
+dbutils.widgets.text("schema", "pinterest", "Schema")
+dbutils.widgets.text("checkpoints", "/Volumes/main/pinterest/checkpoints", "Checkpoints")
+
+# COMMAND ----------
+
+from pinterest_pipeline.jobs import session
+from pinterest_pipeline.tables import Lake
+
+spark = session()
+lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
+
+# COMMAND ----------
+
+from pinterest_pipeline.refine import refine
+
+refine(spark, lake, dbutils.widgets.get("checkpoints"))
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## What each run did
+# MAGIC
+# MAGIC Rows read, kept, sent to quarantine and replaced by a newer one; the newest run first.
+
+# COMMAND ----------
+
+display(spark.table(lake.runs).where("stage = 'refine'").orderBy("finished_at", ascending=False))
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Some clean rows
+
+# COMMAND ----------
+
+from pinterest_pipeline.entities import ENTITIES
+
+for entity in ENTITIES:
+    display(spark.table(lake.clean(entity)).limit(20))
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## What was turned away, and why
+
+# COMMAND ----------
+
+for entity in ENTITIES:
+    display(spark.table(lake.quarantine(entity)).select("reasons", "payload", "position").limit(20))

@@ -1,0 +1,93 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Set up
+# MAGIC
+# MAGIC Once for a deployment, and safe to run again: makes the Delta tables, and opens the way to the files that the Kafka
+# MAGIC sink wrote to S3.
+# MAGIC
+# MAGIC | Access | What happens |
+# MAGIC |---|---|
+# MAGIC | `volume` | Nothing: the bundle has made the volume on top of an external location. This is the way to choose. |
+# MAGIC | `mount` | Legacy, classic compute only: the bucket is mounted at **Landing** with AWS keys. Once, however often this runs; another bucket takes the place of the first. |
+# MAGIC | `unmount` | The mount is taken away; the bucket keeps its files. |
+# MAGIC
+# MAGIC The keys come from the secret scope, or where none is named from the Delta table of the uploaded credential file
+# MAGIC (columns `Access key ID` and `Secret access key`). They are never shown.
+
+# COMMAND ----------
+
+# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+import importlib.util
+import sys
+from pathlib import Path
+
+if importlib.util.find_spec("pinterest_pipeline") is None:
+    sys.path.append(str(Path.cwd().parent / "src"))
+
+# COMMAND ----------
+
+dbutils.widgets.text("catalog", "main", "Catalog")
+dbutils.widgets.text("schema", "pinterest", "Schema")
+dbutils.widgets.dropdown("access", "volume", ["volume", "mount", "unmount"], "Access to the files")
+dbutils.widgets.text("landing", "/Volumes/main/pinterest/landing", "Landing (a mount: /mnt/pinterest)")
+dbutils.widgets.text("bucket", "", "Mount: S3 bucket")
+dbutils.widgets.text("scope", "", "Mount: secret scope of the keys")
+dbutils.widgets.text("credentials", "authentication_credentials", "Mount: table of the keys")
+
+# COMMAND ----------
+
+from pinterest_pipeline.jobs import session
+from pinterest_pipeline.tables import Lake
+
+spark = session()
+lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## The tables
+# MAGIC
+# MAGIC Made where they are missing. Columns that the declaration has gained are added; rows stay as they are.
+
+# COMMAND ----------
+
+from pinterest_pipeline.tables import create_tables
+
+create_tables(spark, lake)
+
+# COMMAND ----------
+
+display(spark.sql(f"SHOW TABLES IN {lake.full_schema}"))
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## The files
+
+# COMMAND ----------
+
+from pinterest_pipeline.ingest.credentials import read_keys
+from pinterest_pipeline.ingest.mount import mount, unmount
+
+access, landing = dbutils.widgets.get("access"), dbutils.widgets.get("landing")
+scope, credentials = dbutils.widgets.get("scope"), dbutils.widgets.get("credentials")
+bucket = dbutils.widgets.get("bucket")
+
+# COMMAND ----------
+
+if access == "mount":
+    mount(dbutils, bucket, read_keys(spark, dbutils, scope, credentials), landing)
+
+# COMMAND ----------
+
+if access == "unmount":
+    unmount(dbutils, landing)
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC What lies there now; after `unmount`, what is still mounted.
+
+# COMMAND ----------
+
+display(dbutils.fs.mounts() if access == "unmount" else dbutils.fs.ls(landing))

@@ -1,0 +1,144 @@
+"""Every notebook runs from its file, with the widgets it declares, and shows what it promises."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pyspark.sql import SparkSession
+
+from pinterest_pipeline.entities import ENTITIES, USER
+from pinterest_pipeline.local.spark import CATALOG
+from pinterest_pipeline.publish import ANSWERS
+from pinterest_pipeline.tables import Lake
+from tests.bundle.resolver import load
+from tests.notebooks.runner import FOLDER, NOTEBOOKS, Page, cells, run
+from tests.notebooks.stand_ins import DbUtils, FileSystem, Secrets, Widgets
+from tests.spark.landed import NAMES, keyed, land
+
+ROOT = Path(__file__).parents[2]
+KEYS = {("aws", "aws-access-key-id"): "AKIAOFTHETEST", ("aws", "aws-secret-access-key"): "hidden-of-the-test"}
+IN_ORDER = ("set_up", "ingest", "refine", "publish", "explore")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A schema, three whole posts and one record that is none; notebooks run in it in the order of the data's way."""
+
+    spark: SparkSession
+    folder: Path
+    lake: Lake = field(default_factory=lambda: Lake(CATALOG, f"notebooks_{uuid4().hex}"))
+
+    def open(self, name: str, fs: FileSystem | None = None, **typed: str) -> Page:
+        """Run a notebook with this place in its widgets, and whatever else a person typed."""
+        place = {"catalog": self.lake.catalog, "schema": self.lake.schema, "prefix": NAMES.prefix, "reader": "files"}
+        place |= {part: str(self.folder / part) for part in ("landing", "checkpoints")}
+        dbutils = DbUtils(fs or FileSystem(), Secrets(KEYS), Widgets(place | typed))
+        return run(name, self.spark, dbutils, self.folder)
+
+
+@pytest.fixture(scope="module")
+def workspace(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    workspace = Workspace(spark, tmp_path_factory.mktemp("workspace"))
+    for entity in ENTITIES:
+        land(workspace.folder / "landing", entity, 0, *(keyed(entity, key) for key in range(3)))
+    land(workspace.folder / "landing", USER, 3, "no JSON")
+    yield workspace
+    spark.sql(f"DROP SCHEMA {workspace.lake.full_schema} CASCADE")
+
+
+@pytest.fixture(scope="module")
+def pages(workspace: Workspace) -> dict[str, Page]:
+    """Every notebook, run once, one after the other."""
+    return {name: workspace.open(name) for name in IN_ORDER}
+
+
+def test_these_are_the_notebooks() -> None:
+    assert set(NOTEBOOKS) == set(IN_ORDER)
+
+
+def test_set_up_makes_the_tables_and_shows_them_and_the_files(pages: dict[str, Page]) -> None:
+    tables, files = pages["set_up"].shown
+    assert {"pin", "geo", "user", "runs"} <= {row[1] for row in tables.rows}
+    assert [Path(row[0]).name for row in files.rows] == ["topics"]
+
+
+def test_set_up_mounts_once_and_shows_no_key(workspace: Workspace, capfd: pytest.CaptureFixture[str]) -> None:
+    fs = FileSystem(folders={"/mnt/pinterest": workspace.folder / "landing"})
+    mount = {"access": "mount", "landing": "/mnt/pinterest", "bucket": "posts", "scope": "aws"}
+    shown = [workspace.open("set_up", fs, **mount).shown for _ in range(2)]
+    assert fs.calls == ["mount s3a://posts /mnt/pinterest"]
+    assert "hidden-of-the-test" not in f"{shown} {capfd.readouterr()}"
+
+
+def test_set_up_takes_the_mount_away(workspace: Workspace) -> None:
+    fs = FileSystem()
+    fs.mount("s3a://posts", "/mnt/pinterest", extra_configs={})
+    still_mounted = workspace.open("set_up", fs, access="unmount", landing="/mnt/pinterest").shown[-1]
+    assert [row[0].mount_point for row in still_mounted.rows] == ["/databricks-datasets"]
+
+
+def test_ingest_shows_what_it_brought_in(pages: dict[str, Page]) -> None:
+    runs, *raw = pages["ingest"].shown
+    assert sum(row[runs.columns.index("rows_read")] for row in runs.rows) == 10
+    assert [len(shown.rows) for shown in raw] == [3, 3, 4]
+
+
+def test_refine_shows_clean_rows_and_what_was_turned_away(pages: dict[str, Page]) -> None:
+    runs, *tables = pages["refine"].shown
+    assert sum(row[runs.columns.index("rows_rejected")] for row in runs.rows) == 1
+    assert [len(shown.rows) for shown in tables] == [3, 3, 3, 0, 0, 1]
+
+
+def test_publish_shows_every_answer(pages: dict[str, Page]) -> None:
+    runs, *answers = pages["publish"].shown
+    assert len(runs.rows) == len(ANSWERS)
+    assert [tuple(shown.columns) for shown in answers] == [answer.columns for answer in ANSWERS]
+    assert answers[0].rows == [("Norway", "home-decor", 3)]
+
+
+def test_explore_shows_what_publish_wrote_and_every_run(pages: dict[str, Page]) -> None:
+    *answers, runs = pages["explore"].shown
+    assert answers == pages["publish"].shown[1:]
+    assert {row[runs.columns.index("stage")] for row in runs.rows} == {"ingest", "refine", "publish"}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_reads_every_widget_that_it_declares(pages: dict[str, Page], name: str) -> None:
+    widgets = pages[name].dbutils.widgets
+    assert widgets.read == widgets.declared.keys()
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_widgets_begin_with_what_the_job_is_given_in_production(pages: dict[str, Page], name: str) -> None:
+    declared = pages[name].dbutils.widgets.declared
+    given = {each["name"]: each["default"] for each in load(ROOT, "prod").resources("jobs")["batch"]["parameters"]}
+    shared = declared.keys() & given.keys()
+    assert {"catalog", "schema"} <= shared
+    assert {each: declared[each] for each in shared} == {each: given[each] for each in shared}
+    assert declared.keys() - given.keys() <= {"access", "bucket", "scope", "credentials"}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_begins_with_its_title_and_what_it_does(name: str) -> None:
+    first = cells(name)[0]
+    title, _, about, *_ = first.text.splitlines()
+    assert first.markdown
+    assert title == f"# {name.replace('_', ' ').capitalize()}"
+    assert about
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_finds_the_package_beside_it(name: str, tmp_path: Path) -> None:
+    opening = next(cell for cell in cells(name) if not cell.markdown)
+    (tmp_path / "cell.py").write_text(opening.text + "\nimport pinterest_pipeline\n", encoding="utf-8")
+    # -I -S: an interpreter that knows nothing of this project's environment.
+    subprocess.run([sys.executable, "-I", "-S", str(tmp_path / "cell.py")], cwd=FOLDER, check=True)
+
+
+def test_explore_asks_every_question_in_its_words() -> None:
+    titles = [cell.text.removeprefix("## ") for cell in cells("explore") if cell.markdown]
+    assert titles[1:-1] == [answer.title for answer in ANSWERS]
