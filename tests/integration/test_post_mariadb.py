@@ -1,0 +1,136 @@
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER
+from pinterest_pipeline.errors import SourceError
+from pinterest_pipeline.post.batch import post_batch
+from pinterest_pipeline.post.source import open_source
+from tests.integration.authority import write_certificates
+from tests.integration.mariadb import Server, mariadb, require_mariadb
+from tests.unit.fake_api import fake_api
+from tests.unit.posting import NAMES, fill, post_settings, row
+
+ROWS = 250
+STRANGE = "😀 Ünïcödé \u00a0 \t \x01 'quoted' \"double\" \\ %s 漢字 \u202e"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    require_mariadb()
+    with mariadb(tmp_path_factory.mktemp("mariadb")) as server:
+        rows = {entity.name: [row(entity, 3 * number) for number in range(ROWS)] for entity in ENTITIES}
+        rows["pin"][0] |= {"title": STRANGE, "description": None, "downloaded": None}
+        rows["geo"][0] |= {"timestamp": datetime.fromisoformat("2018-08-24 07:56:22.250000"), "latitude": -47.1159}
+        engine = server.engine()
+        fill(engine, rows)
+        engine.dispose()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("certificates")
+    write_certificates(folder, "localhost")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tls_server(tmp_path_factory: pytest.TempPathFactory, certificates: Path) -> Iterator[Server]:
+    """A server that takes no connection without TLS, with a certificate for localhost."""
+    require_mariadb()
+    options = (
+        "--require-secure-transport=ON",
+        f"--ssl-cert={certificates / 'server.crt'}",
+        f"--ssl-key={certificates / 'server.key'}",
+    )
+    with mariadb(tmp_path_factory.mktemp("mariadb"), options) as server:
+        engine = server.engine(ssl_ca=str(certificates / "ca.crt"), ssl_verify_cert=True)
+        fill(engine, {})
+        engine.dispose()
+        yield server
+
+
+def test_pages_give_each_row_once_in_key_order(server: Server) -> None:
+    source = open_source(server.url(), server.settings)
+
+    pages = list(source.pages(USER, None, 60))
+
+    assert [len(page.records) for page in pages] == [60, 60, 60, 60, 10]
+    assert [record.key for page in pages for record in page.records] == list(range(0, 3 * ROWS, 3))
+    assert [page.last for page in source.pages(USER, pages[2].last, 60)] == [page.last for page in pages[3:]]
+    assert source.count(USER) == ROWS
+
+
+def test_a_page_is_found_by_the_key_s_index_and_not_by_reading_the_table(server: Server) -> None:
+    with server.engine().connect() as connection:
+        plan = connection.execute(
+            sqlalchemy.text("EXPLAIN SELECT * FROM pinterest_data WHERE `index` > 600 ORDER BY `index` LIMIT 10")
+        ).one()
+
+    assert (plan.type, plan.key) == ("range", "PRIMARY")
+
+
+def test_text_nulls_and_numbers_come_through(server: Server) -> None:
+    record = next(open_source(server.url(), server.settings).pages(PIN, None, 1)).records[0]
+
+    value = json.loads(record.value)
+    assert (value["title"], value["description"], value["downloaded"]) == (STRANGE, None, None)
+    assert list(value) == [column.name for column in PIN.source]
+
+
+def test_moments_keep_their_fraction_and_have_none_where_there_is_none(server: Server) -> None:
+    (page,) = open_source(server.url(), server.settings).pages(GEO, None, ROWS)
+
+    first, second = (json.loads(record.value) for record in page.records[:2])
+    assert (first["timestamp"], first["latitude"]) == ("2018-08-24 07:56:22.250000", -47.1159)
+    assert second["timestamp"] == "2018-08-24 07:56:22"
+
+
+def test_every_row_is_posted(server: Server, tmp_path: Path) -> None:
+    with fake_api() as api:
+        tallies = post_batch(open_source(server.url(), server.settings), post_settings(api, tmp_path))
+
+    assert [(tally.rows, tally.posted) for tally in tallies] == [(ROWS, ROWS)] * 3
+    assert set(api.keys(NAMES.topic(GEO))) == set(range(0, 3 * ROWS, 3))
+
+
+def test_a_wrong_password_is_one_line_without_it(server: Server) -> None:
+    wrong = server.settings | {"SOURCE_DATABASE_PASSWORD": "shown-nowhere"}
+
+    with pytest.raises(SourceError, match="Access denied") as raised:
+        open_source(server.url(), wrong)
+    assert "\n" not in str(raised.value)
+    assert "shown-nowhere" not in str(raised.value)
+
+
+def test_a_database_that_is_not_there_is_named(server: Server) -> None:
+    with pytest.raises(SourceError, match="elsewhere"):
+        open_source(server.url().replace("/pinterest", "/elsewhere"), server.settings)
+
+
+def test_a_server_that_requires_tls_is_reached_with_its_ca(tls_server: Server, certificates: Path) -> None:
+    settings = tls_server.settings | {"SOURCE_DATABASE_CA": str(certificates / "ca.crt")}
+
+    assert open_source(tls_server.url("localhost"), settings).count(PIN) == 0
+
+
+def test_a_certificate_of_an_unknown_ca_is_refused(tls_server: Server) -> None:
+    with pytest.raises(SourceError, match=r"certificate verify failed.*SOURCE_DATABASE_CA"):
+        open_source(tls_server.url("localhost"), tls_server.settings | {"SOURCE_DATABASE_TLS": "on"})
+
+
+def test_a_certificate_for_another_host_is_refused(tls_server: Server, certificates: Path) -> None:
+    settings = tls_server.settings | {"SOURCE_DATABASE_CA": str(certificates / "ca.crt")}
+
+    with pytest.raises(SourceError, match=r"certificate is not valid for '127\.0\.0\.1'"):
+        open_source(tls_server.url("127.0.0.1"), settings)
+
+
+def test_a_server_without_tls_gets_no_password_where_tls_is_wanted(server: Server) -> None:
+    with pytest.raises(SourceError, match="SSL is required"):
+        open_source(server.url(), server.settings | {"SOURCE_DATABASE_TLS": "on"})
