@@ -1,1 +1,1 @@
-"""Ingest: what arrived becomes append-only raw tables, untouched."""
+"""What arrived, into the raw tables: append-only, untouched, incremental."""

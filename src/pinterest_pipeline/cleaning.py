@@ -1,0 +1,195 @@
+"""From a record's text to a clean row, or to every reason why it is none: built-in column functions only.
+
+The record is parsed once, into a map of texts, which accepts any JSON object and keeps fields that nobody declared.
+Every field is then read by the rule of its kind, so that one bad field does not hide another.
+"""
+
+import re
+from collections.abc import Callable
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as sf
+
+from pinterest_pipeline.entities import CleanColumn, Entity, Form, Kind, SourceColumn
+
+REASONS = "reasons"
+EXTRA = "_extra"
+
+_FIELDS = "_fields"
+_WHITE_SPACE = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+_NUMBER = r"^-?\d+(\.\d+)?([eE][+-]?\d{1,3})?$"
+_COUNT = r"^\d{1,12}(\.\d{1,9})?\s?[kKmM]?$"
+_MOMENT = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?$"
+_ZONE = r"(Z|[+-]\d\d:\d\d)$"
+_OBJECT_AND_GUARD = 2  # elements of the array that a record is read in
+_SHOWN = 80  # characters of a wrong value that a reason quotes
+
+
+def record_fields(payload: Column) -> Column:
+    """Read a record's text as a JSON object.
+
+    A JSON parser stops at the end of the first value, so text behind it would pass unseen. The record is therefore
+    read as the first of two elements of an array: whatever stands behind it breaks the array.
+
+    Args:
+        payload: The record's text.
+
+    Returns:
+        A map from each field's name to its value as text; NULL where the text is not one JSON object.
+    """
+    object_and_guard = sf.from_json(
+        sf.concat(sf.lit("["), payload, sf.lit(",{}]")),
+        "ARRAY<MAP<STRING, STRING>>",
+        {"mode": "PERMISSIVE", "allowSingleQuotes": "false", "allowNonNumericNumbers": "false"},
+    )
+    return sf.when(sf.size(object_and_guard) == _OBJECT_AND_GUARD, sf.element_at(object_and_guard, 1))
+
+
+def field_text(value: Column, column: SourceColumn) -> Column:
+    """Return a field's text without the white space around it and without its prefix; NULL where it is missing.
+
+    Empty text and the column's own markers mean missing.
+    """
+    trimmed = sf.btrim(value, sf.lit(_WHITE_SPACE))
+    if column.prefix:
+        white = f"[{_WHITE_SPACE}]"
+        trimmed = sf.regexp_replace(trimmed, f"^(?:{re.escape(column.prefix.strip())}(?:{white}+|$))+", "")
+    return sf.when(~trimmed.isin("", *column.missing), trimmed)
+
+
+def whole_number(text: Column) -> Column:
+    """Return the text as a whole number (BIGINT), NULL where it is none; 36.0 is one, since pandas writes it so."""
+    number = real_number(text)
+    return sf.when(number == sf.floor(number), number.try_cast("BIGINT"))
+
+
+def real_number(text: Column) -> Column:
+    """Return the text as a DOUBLE, NULL where it is not a decimal number as JSON writes it."""
+    return sf.when(text.rlike(_NUMBER), text.try_cast("DOUBLE"))
+
+
+def count(text: Column) -> Column:
+    """Return `766`, `217k` or `1.2M` as a whole number (BIGINT), halves rounded up; NULL where the text is none."""
+    unit = sf.lower(sf.right(text, sf.lit(1)))
+    digits = sf.regexp_replace(text, r"\s?[kKmM]$", "").try_cast("DECIMAL(21, 9)")
+    scale = sf.when(unit == "k", 1_000).when(unit == "m", 1_000_000).otherwise(1)
+    return sf.when(text.rlike(_COUNT), sf.round(digits * scale).cast("BIGINT"))
+
+
+def moment(text: Column) -> Column:
+    """Return the text as a TIMESTAMP, NULL where it is none; without a zone it is UTC, whatever the session's is."""
+    zoned = sf.when(text.rlike(_ZONE), text).otherwise(sf.concat(text, sf.lit("Z")))
+    return sf.when(text.rlike(_MOMENT), zoned.try_cast("TIMESTAMP"))
+
+
+_READERS: dict[Kind, Callable[[Column], Column]] = {
+    Kind.WHOLE: whole_number,
+    Kind.REAL: real_number,
+    Kind.TEXT: lambda text: text,
+    Kind.COUNT: count,
+    Kind.MOMENT: moment,
+}
+
+
+def judge(records: DataFrame, entity: Entity) -> DataFrame:
+    """Read every record: its clean row, the fields nobody declared and the reasons why it is not clean.
+
+    Args:
+        records: Rows with a `payload`.
+        entity: What the records are.
+
+    Returns:
+        The same rows with the entity's clean columns, `_extra` (NULL where there is none) and `reasons` (empty
+        where the row is clean).
+    """
+    source = entity.source
+    parsed = records.withColumn(_FIELDS, record_fields(sf.col("payload")))
+    texts = parsed.withColumns({_text(c.name): field_text(sf.element_at(sf.col(_FIELDS), c.name), c) for c in source})
+    values = texts.withColumns({_value(c.name): _READERS[c.kind](sf.col(_text(c.name))) for c in source})
+    verdict = sf.struct(
+        *(_clean(column).alias(column.name) for column in entity.clean),
+        _extra(entity).alias(EXTRA),
+        _reasons(entity).alias(REASONS),
+    )
+    # One row from each row, by a generator: the optimizer would push a filter on the reasons down through plain
+    # projections, and so parse every record again for each field that the filter looks at.
+    return values.select(*records.columns, sf.inline(sf.array(verdict)))
+
+
+def _text(name: str) -> str:
+    return f"_text_{name}"
+
+
+def _value(name: str) -> str:
+    return f"_value_{name}"
+
+
+def _clean(column: CleanColumn) -> Column:
+    values = [sf.col(_value(name)) for name in column.sources]
+    match column.form:
+        case Form.SAME:
+            return values[0].try_cast(column.type)
+        case Form.PAIR:
+            return sf.when(values[0].isNotNull() & values[1].isNotNull(), sf.array(*values))
+        case Form.JOINED:
+            joined = sf.concat_ws(" ", *values)
+            return sf.when(joined != "", joined)
+
+
+def _extra(entity: Entity) -> Column:
+    known = [column.name for column in entity.source]
+    unknown = sf.map_filter(sf.col(_FIELDS), lambda name, _: ~name.isin(known))
+    return sf.when(sf.size(unknown) > 0, unknown)
+
+
+def _reasons(entity: Entity) -> Column:
+    names = sf.map_keys(sf.col(_FIELDS))
+    repeated = sf.when(
+        sf.size(sf.array_distinct(names)) < sf.size(names), sf.lit("payload: a field is there more than once")
+    )
+    fields = (_reason(column, is_key=column.name == entity.key) for column in entity.source)
+    return sf.when(
+        sf.col(_FIELDS).isNull(),
+        sf.array(_got("payload", "one JSON object", sf.col("payload"))),
+    ).otherwise(sf.array_compact(sf.array(repeated, *fields)))
+
+
+def _reason(column: SourceColumn, *, is_key: bool) -> Column:
+    """Return why the field is wrong, NULL where it is right."""
+    name, text, value = column.name, sf.col(_text(column.name)), sf.col(_value(column.name))
+    raw = sf.element_at(sf.col(_FIELDS), name)
+    unread = value.isNull() | _is_nested(name, text) if column.kind is Kind.TEXT else value.isNull()
+    wrong = sf.when(unread, _got(name, column.kind, raw))
+    limits = _limits(column)
+    if limits is not None:
+        expected, inside = limits
+        wrong = wrong.when(~inside, _got(name, expected, raw))
+    reason = sf.when(text.isNotNull(), wrong)
+    if is_key:
+        reason = reason.otherwise(sf.lit(f"{name}: the key is missing"))
+    elif column.required:
+        absent = ~sf.map_contains_key(sf.col(_FIELDS), name)
+        reason = reason.when(absent, sf.lit(f"{name}: the field is missing"))
+    return reason
+
+
+def _limits(column: SourceColumn) -> tuple[str, Column] | None:
+    value = sf.col(_value(column.name))
+    if column.allowed:
+        return "one of " + ", ".join(column.allowed), value.isin(*column.allowed)
+    if column.least is not None and column.most is not None:
+        return f"{column.least} to {column.most}", value.between(column.least, column.most)
+    return None
+
+
+def _is_nested(name: str, text: Column) -> Column:
+    """Tell an object or array from a text that only looks like one; only such texts cost a second parse."""
+    kind = sf.schema_of_variant(sf.try_variant_get(sf.try_parse_json(sf.col("payload")), f"$['{name}']", "variant"))
+    return sf.when(text.rlike(r"^[\[{]"), kind.rlike("^(OBJECT|ARRAY)"))
+
+
+def _got(name: str, expected: str, raw: Column) -> Column:
+    shown = sf.when(sf.length(raw) > _SHOWN, sf.concat(sf.left(raw, sf.lit(_SHOWN)), sf.lit("…"))).otherwise(raw)
+    return sf.concat(sf.lit(f"{name}: expected {expected}, got "), shown)

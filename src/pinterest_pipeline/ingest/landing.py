@@ -1,0 +1,113 @@
+"""The files that the Kafka sink wrote, into the raw tables: every line of every file once."""
+
+from enum import StrEnum
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as sf
+from pyspark.sql.streaming.query import StreamingQuery
+
+from pinterest_pipeline.entities import ENTITIES, Entity, Names
+from pinterest_pipeline.observe import Run, now, record
+from pinterest_pipeline.streams import BatchWriter, append_once, query_id, run_to_end
+from pinterest_pipeline.tables import Lake
+
+ORIGIN = "s3"
+
+_FILES_PER_BATCH = 2_000
+_LINE_DIGITS = 10
+
+
+class Reader(StrEnum):
+    """How new files are found."""
+
+    AUTO_LOADER = "auto_loader"
+    """Databricks' own: it keeps what it has seen in RocksDB and scales to millions of files."""
+    FILES = "files"
+    """Spark's own, for everywhere else."""
+
+
+def ingest_landing(
+    spark: SparkSession, lake: Lake, names: Names, landing: str, checkpoints: str, reader: Reader
+) -> None:
+    """Bring every line that is new in the landing folder into the raw tables.
+
+    Args:
+        spark: The session.
+        lake: Where the raw tables are.
+        names: The deployment's topics.
+        landing: The folder or bucket the sink writes to.
+        checkpoints: The folder with a checkpoint folder for each query.
+        reader: How new files are found.
+
+    Raises:
+        StageError: A query failed; it resumes where it stopped when it is started again.
+    """
+    run_to_end(
+        [
+            _start(spark, lake, entity, f"{landing}/topics/{names.topic(entity)}", checkpoints, reader)
+            for entity in ENTITIES
+        ]
+    )
+
+
+def _start(
+    spark: SparkSession, lake: Lake, entity: Entity, folder: str, checkpoints: str, reader: Reader
+) -> StreamingQuery:
+    checkpoint = f"{checkpoints}/ingest_{ORIGIN}/{entity.name}"
+    return (
+        _lines(_files(spark, folder, reader))
+        .writeStream.queryName(f"ingest {ORIGIN} {entity.name}")
+        .option("checkpointLocation", checkpoint)
+        .trigger(availableNow=True)
+        .foreachBatch(_writer(lake, entity, checkpoint))
+        .start()
+    )
+
+
+def _files(spark: SparkSession, folder: str, reader: Reader) -> DataFrame:
+    stream = spark.readStream.schema("value STRING").option("wholetext", value=True).option("pathGlobFilter", "*.json")
+    stream = stream.option("recursiveFileLookup", value=True)
+    if reader is Reader.AUTO_LOADER:
+        stream = stream.format("cloudFiles").option("cloudFiles.format", "text")
+        return stream.option("cloudFiles.maxFilesPerTrigger", _FILES_PER_BATCH).load(folder)
+    # Spark forgets files by age: without this, a file that is copied in with an old date would never be read.
+    return (
+        stream.format("text").option("maxFileAge", "36500d").option("maxFilesPerTrigger", _FILES_PER_BATCH).load(folder)
+    )
+
+
+def _lines(files: DataFrame) -> DataFrame:
+    """Split whole files into lines, which is what gives every record its line number, and so its Kafka offset."""
+    lines = files.select(
+        sf.posexplode(sf.split("value", r"\r?\n")).alias("line", "payload"),
+        sf.col("_metadata.file_path").alias("path"),
+        sf.col("_metadata.file_modification_time").alias("arrived_at"),
+    )
+    return lines.where(sf.col("payload") != "").select(
+        "payload", sf.lit(ORIGIN).alias("origin"), _position().alias("position"), "arrived_at"
+    )
+
+
+def _position() -> Column:
+    # Line numbers of equal width, so that two positions of one file compare as texts.
+    line = sf.lpad((sf.col("line") + 1).cast("STRING"), _LINE_DIGITS, "0")
+    return sf.concat(sf.regexp_extract("path", r"(topics/.*)$", 1), sf.lit(":"), line)
+
+
+def _writer(lake: Lake, entity: Entity, checkpoint: str) -> BatchWriter:
+    def write(rows: DataFrame, number: int) -> None:
+        spark, started = rows.sparkSession, now()
+        query = query_id(spark, checkpoint)
+        batch = f"{query}/{number}"
+        append_once(rows.withColumn("batch_id", sf.lit(batch)), lake.raw(entity), query, number)
+        counts = (
+            spark.table(lake.raw(entity))
+            .where(sf.col("batch_id") == batch)
+            .agg(sf.count("*"), sf.min("arrived_at"), sf.max("arrived_at"))
+            .first()
+        )
+        count, oldest, newest = counts or (0, None, None)
+        run = Run("ingest", entity.name, batch, count, count, started, oldest_arrival=oldest, newest_arrival=newest)
+        record(spark, lake, [run], f"{query} runs", number)
+
+    return write

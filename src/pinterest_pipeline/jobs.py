@@ -1,0 +1,87 @@
+"""The tasks of the job `batch`, as the wheel's entry points: each reads its arguments and calls its room."""
+
+import argparse
+from collections.abc import Sequence
+
+from pyspark.sql import SparkSession
+
+from pinterest_pipeline import refine as refining
+from pinterest_pipeline.entities import Names
+from pinterest_pipeline.ingest.landing import Reader, ingest_landing
+from pinterest_pipeline.publish import publish as publish_answers
+from pinterest_pipeline.tables import Lake, create_tables
+
+_ARGUMENTS = {
+    "catalog": "catalog of the pipeline's schema",
+    "schema": "schema of the pipeline's tables",
+    "prefix": "the deployment's id, in front of every topic",
+    "landing": "folder or volume that the Kafka sink writes to",
+    "checkpoints": "folder or volume of the checkpoints",
+}
+
+
+def parser(*names: str) -> argparse.ArgumentParser:
+    """Return the argument parser of a task that takes these arguments, all of them required.
+
+    Args:
+        names: Names from the task arguments every task draws on: catalog, schema, prefix, landing, checkpoints.
+    """
+    made = argparse.ArgumentParser()
+    for name in names:
+        made.add_argument(f"--{name}", required=True, help=_ARGUMENTS[name])
+    return made
+
+
+def tables_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `tables`, and of `publish` and `replay`, which need no more."""
+    return parser("catalog", "schema")
+
+
+def ingest_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `ingest`."""
+    made = parser("catalog", "schema", "prefix", "landing", "checkpoints")
+    made.add_argument("--reader", type=Reader, choices=list(Reader), default=Reader.AUTO_LOADER)
+    return made
+
+
+def refine_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `refine`."""
+    return parser("catalog", "schema", "checkpoints")
+
+
+def tables(arguments: Sequence[str] | None = None) -> None:
+    """Create the schema and the tables, and add columns that the declaration has gained."""
+    given = tables_parser().parse_args(arguments)
+    create_tables(session(), Lake(given.catalog, given.schema))
+
+
+def ingest(arguments: Sequence[str] | None = None) -> None:
+    """Bring new files into the raw tables."""
+    given = ingest_parser().parse_args(arguments)
+    lake, names = Lake(given.catalog, given.schema), Names(given.prefix)
+    ingest_landing(session(), lake, names, given.landing, given.checkpoints, given.reader)
+
+
+def refine(arguments: Sequence[str] | None = None) -> None:
+    """Bring new raw records into clean or quarantine."""
+    given = refine_parser().parse_args(arguments)
+    refining.refine(session(), Lake(given.catalog, given.schema), given.checkpoints)
+
+
+def replay(arguments: Sequence[str] | None = None) -> None:
+    """Send quarantine through refine again."""
+    given = tables_parser().parse_args(arguments)
+    refining.replay(session(), Lake(given.catalog, given.schema))
+
+
+def publish(arguments: Sequence[str] | None = None) -> None:
+    """Write the answers that have changed."""
+    given = tables_parser().parse_args(arguments)
+    publish_answers(session(), Lake(given.catalog, given.schema))
+
+
+def session() -> SparkSession:
+    """Return the workspace's session, set to UTC: the years in the answers are UTC years."""
+    spark = SparkSession.builder.getOrCreate()
+    spark.conf.set("spark.sql.session.timeZone", "UTC")
+    return spark

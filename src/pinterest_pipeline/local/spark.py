@@ -1,0 +1,70 @@
+"""A Spark session with Delta on one machine, tuned for it."""
+
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from pinterest_pipeline.local.jars import jars, java
+from pinterest_pipeline.tables import Lake, quoted
+
+DELTA = "io.delta:delta-spark_4.1_2.13:4.4.0"
+CATALOG = "spark_catalog"
+
+_LOCALHOST = "127.0.0.1"
+
+
+def local_spark(warehouse: Path, cores: int | None = None) -> SparkSession:
+    """Start Spark, or take the session that runs, with its tables in this folder.
+
+    A session remembers no tables of an earlier one: those that are in the folder are made known to it.
+
+    Args:
+        warehouse: The folder of the tables; made where it is missing.
+        cores: How many cores to use; all where it is not given.
+
+    Returns:
+        The session, in UTC.
+
+    Raises:
+        LocalCloudError: Java is missing or too old, or Delta's jars cannot be had.
+    """
+    java()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    cores = cores or os.cpu_count() or 1
+    settings = {
+        "spark.driver.bindAddress": _LOCALHOST,
+        "spark.driver.host": _LOCALHOST,
+        "spark.jars": ",".join(str(jar) for jar in jars(DELTA)),
+        "spark.driver.memory": "2g",
+        "spark.log.level": "ERROR",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.session.timeZone": "UTC",
+        # One partition a core, and one for Delta's snapshots: the defaults (200 and 50) cost seconds a small commit.
+        "spark.sql.shuffle.partitions": str(cores),
+        "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.sql.warehouse.dir": str(warehouse.resolve()),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    builder = SparkSession.builder.master(f"local[{cores}]").appName("pinterest-pipeline")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def attach_tables(spark: SparkSession, warehouse: Path, lake: Lake) -> None:
+    """Make the tables that an earlier session left in the warehouse known to this one.
+
+    Args:
+        spark: The session.
+        warehouse: The folder of the tables.
+        lake: The schema they belong to.
+    """
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.full_schema}")
+    for log in sorted((warehouse / f"{lake.schema}.db").glob("*/_delta_log")):
+        folder = quoted(str(log.parent.resolve()))
+        if not spark.catalog.tableExists(lake.table(log.parent.name)):
+            spark.sql(f"CREATE TABLE {lake.table(log.parent.name)} USING DELTA LOCATION {folder}")

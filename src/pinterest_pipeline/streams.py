@@ -1,0 +1,102 @@
+"""What every streaming query of the pipeline shares: its name for itself, exactly-once appends, retries, its end."""
+
+import time
+from collections.abc import Callable, Iterable
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from pinterest_pipeline.errors import StageError
+
+BatchWriter = Callable[[DataFrame, int], None]
+"""What `foreachBatch` calls: the batch's rows and its number."""
+
+_CONFLICT = "CONCURRENT"
+_TRIES = 5
+_FIRST_WAIT_SECONDS = 0.5
+
+
+def query_id(spark: SparkSession, checkpoint: str) -> str:
+    """Return the id that Spark gave the query when it made this checkpoint.
+
+    A deleted checkpoint makes a new id. Whatever is remembered under the id (Delta's transactions, batch names)
+    therefore never hides the rows of a query that starts over.
+
+    Args:
+        spark: The session.
+        checkpoint: The query's checkpoint folder.
+
+    Returns:
+        A UUID.
+    """
+    metadata = spark.read.schema("id STRING").json(f"{checkpoint}/metadata").first()
+    if metadata is None:
+        raise StageError(
+            f"expected a query's metadata in the checkpoint {checkpoint}, found none; is it being deleted?"
+        )
+    return str(metadata["id"])
+
+
+def append_once(rows: DataFrame, table: str, application: str, version: int) -> None:
+    """Append rows to a Delta table; a second call with the same application and version adds nothing.
+
+    Args:
+        rows: What to append.
+        table: The table's full name.
+        application: Who appends.
+        version: The number of the append, growing.
+    """
+    (
+        rows.write.format("delta")
+        .mode("append")
+        .option("txnAppId", application)
+        .option("txnVersion", version)
+        .saveAsTable(table)
+    )
+
+
+def retry_on_conflict(commit: Callable[[], None]) -> None:
+    """Run a commit again while another writer of the same table is quicker.
+
+    Args:
+        commit: Reads the table anew and commits; safe to run again.
+
+    Raises:
+        PySparkException: The commit failed for another reason, or lost against other writers every time.
+    """
+    for attempt in range(_TRIES - 1):
+        try:
+            return commit()
+        except PySparkException as error:
+            if _CONFLICT not in str(error):
+                raise
+            time.sleep(_FIRST_WAIT_SECONDS * 2**attempt)
+    return commit()
+
+
+def run_to_end(queries: Iterable[StreamingQuery]) -> None:
+    """Wait until every query has done what was there when it started.
+
+    Args:
+        queries: Started queries with an `availableNow` trigger.
+
+    Raises:
+        StageError: A query failed; the others are stopped first, and all of them resume from their checkpoints.
+    """
+    started = list(queries)
+    try:
+        for query in started:
+            query.awaitTermination()
+    except PySparkException as error:
+        raise StageError(
+            f"a streaming query failed and resumes when it is started again: {_first_line(error)}"
+        ) from error
+    finally:
+        for query in started:
+            if query.isActive:
+                query.stop()
+
+
+def _first_line(error: PySparkException) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,31 @@
+"""What tests of several rooms share: one Spark session a run, and a fresh lake for a test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pyspark.sql import SparkSession
+
+from pinterest_pipeline.local.spark import CATALOG, local_spark
+from pinterest_pipeline.tables import Lake, create_tables
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    session = local_spark(tmp_path_factory.mktemp("warehouse"))
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def lake(spark: SparkSession) -> Iterator[Lake]:
+    lake = Lake(CATALOG, f"lake_{uuid4().hex}")
+    create_tables(spark, lake)
+    yield lake
+    spark.sql(f"DROP SCHEMA {lake.full_schema} CASCADE")
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> str:
+    return str(tmp_path / "checkpoints")

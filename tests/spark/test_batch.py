@@ -1,0 +1,104 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
+
+from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER
+from pinterest_pipeline.publish import ANSWERS, publish
+from pinterest_pipeline.refine import replay
+from pinterest_pipeline.tables import Lake, table_version
+from tests.spark.landed import bring_in, keyed, land, record
+
+Pass = Callable[[], None]
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Path:
+    return tmp_path / "landing"
+
+
+@pytest.fixture
+def run(spark: SparkSession, lake: Lake, landing: Path, checkpoints: str) -> Pass:
+    return lambda: bring_in(spark, lake, landing, checkpoints)
+
+
+def test_every_line_becomes_one_raw_row_that_knows_where_it_stood(
+    spark: SparkSession, lake: Lake, landing: Path, run: Pass
+) -> None:
+    land(landing, USER, 7, keyed(USER, 1), keyed(USER, 2))
+    run()
+    rows = spark.table(lake.raw(USER)).orderBy("position").collect()
+    assert [row["position"] for row in rows] == [
+        f"topics/test-0001.user/partition=0/test-0001.user+0+0000000007.json:000000000{line}" for line in (1, 2)
+    ]
+    assert {row["origin"] for row in rows} == {"s3"}
+
+
+def test_a_second_run_with_nothing_new_writes_nothing(
+    spark: SparkSession, lake: Lake, landing: Path, run: Pass
+) -> None:
+    land(landing, PIN, 0, record(PIN))
+    run()
+    publish(spark, lake)
+    tables = [*(name(e) for e in ENTITIES for name in (lake.raw, lake.clean, lake.quarantine)), lake.runs]
+    tables += [lake.table(answer.name) for answer in ANSWERS]
+    before = [table_version(spark, table) for table in tables]
+    run()
+    publish(spark, lake)
+    assert [table_version(spark, table) for table in tables] == before
+
+
+def test_the_newest_duplicate_wins_within_a_batch_and_between_batches(
+    spark: SparkSession, lake: Lake, landing: Path, run: Pass
+) -> None:
+    land(landing, GEO, 0, keyed(GEO, 1, country="Oldland"), keyed(GEO, 1, country="Newland"))
+    run()
+    assert [row["country"] for row in spark.table(lake.clean(GEO)).collect()] == ["Newland"]
+    land(landing, GEO, 2, keyed(GEO, 1, country="Newestland"))
+    run()
+    assert [row["country"] for row in spark.table(lake.clean(GEO)).collect()] == ["Newestland"]
+
+
+def test_a_record_that_is_not_clean_goes_to_quarantine_with_every_reason(
+    spark: SparkSession, lake: Lake, landing: Path, run: Pass
+) -> None:
+    land(landing, GEO, 0, keyed(GEO, 1, latitude=91, longitude="east"), "{broken")
+    run()
+    reasons = [row["reasons"] for row in spark.table(lake.quarantine(GEO)).orderBy("position").collect()]
+    assert reasons == [
+        ["latitude: expected -90 to 90, got 91", "longitude: expected a number, got east"],
+        ["payload: expected one JSON object, got {broken"],
+    ]
+    assert spark.table(lake.clean(GEO)).isEmpty()
+
+
+def test_the_counts_of_every_run_add_up(spark: SparkSession, lake: Lake, landing: Path, run: Pass) -> None:
+    land(landing, USER, 0, keyed(USER, 1), keyed(USER, 1), keyed(USER, 2), keyed(USER, 3, age=-3))
+    run()
+    row = spark.table(lake.runs).where("stage = 'refine' AND subject = 'user'").first()
+    assert row is not None
+    assert (row["rows_read"], row["rows_kept"], row["rows_rejected"], row["rows_replaced"]) == (4, 2, 1, 1)
+
+
+def test_replay_moves_what_is_clean_by_now_and_leaves_the_rest(
+    spark: SparkSession, lake: Lake, landing: Path, run: Pass
+) -> None:
+    land(landing, USER, 0, keyed(USER, 1, age=-3), keyed(USER, 2, age=-4))
+    run()
+    mended = sf.regexp_replace("payload", '"age": -3', '"age": 30')
+    spark.table(lake.quarantine(USER)).withColumn("payload", mended).write.mode("overwrite").saveAsTable(
+        lake.quarantine(USER)
+    )
+    replay(spark, lake)
+    assert [(row["ind"], row["age"]) for row in spark.table(lake.clean(USER)).collect()] == [(1, 30)]
+    assert spark.table(lake.quarantine(USER)).count() == 1
+
+
+def test_unknown_fields_are_kept_aside(spark: SparkSession, lake: Lake, landing: Path, run: Pass) -> None:
+    land(landing, USER, 0, record(USER, nickname="Ad", tags=["a", 1]))
+    run()
+    assert [row["_extra"] for row in spark.table(lake.clean(USER)).collect()] == [
+        {"nickname": "Ad", "tags": '["a",1]'}
+    ]
