@@ -218,8 +218,8 @@ class LocalCloud:
         # All at once: their times to end do not add up.
         for service in self._services:
             service.ask_to_stop()
-        for service in self._services:
-            service.stop()
+        while self._services:
+            self._services.pop().stop()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from pinterest_pipeline.console import run_script
 from pinterest_pipeline.errors import LocalCloudError
 from pinterest_pipeline.local.api_document import ANY, Api, Integration, read_api
 from pinterest_pipeline.local.authorisation import NO_SIGNATURE, Call, KnownCredentials, refusal
@@ -156,6 +157,13 @@ def _stage_variables(pairs: list[str]) -> Mapping[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
+def _text(document: Path) -> str:
+    try:
+        return document.read_text(encoding="utf-8")
+    except OSError as error:
+        raise LocalCloudError(f"cannot read the API's document {document}: {error.strerror}") from error
+
+
 def main() -> None:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(description="Stand-in for Amazon API Gateway.")
@@ -165,7 +173,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    api = read_api(options.document.read_text(encoding="utf-8"), _stage_variables(options.stage_variable))
+    api = read_api(_text(options.document), _stage_variables(options.stage_variable))
     known = KnownCredentials.from_environment()
     checked = ", ".join(sorted(known.checks())) or "off: no credentials in the environment"
     _log.info("authorisation: %s", checked)
@@ -173,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-GRACE_SECONDS = 10
+GRACE_SECONDS = 5
 """How long a command may take to end on its own after SIGTERM, before SIGKILL."""
 
 

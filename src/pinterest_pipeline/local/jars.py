@@ -40,12 +40,12 @@ def java() -> Path:
     if found is None:
         raise LocalCloudError(f"no Java found on the path; {INSTALL_JAVA}")
     try:
-        answer = subprocess.run(  # the path comes from the person's own environment
-            [found, "-version"], capture_output=True, text=True, check=True, timeout=60
-        )
+        answer = subprocess.run([found, "-version"], capture_output=True, text=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as error:
         raise LocalCloudError(f"{found} does not run as Java; {INSTALL_JAVA}") from error
     version = _major_version(answer.stderr + answer.stdout)
+    if version is None:
+        raise LocalCloudError(f"{found} does not tell its version as Java does; {INSTALL_JAVA}")
     if version < OLDEST_JAVA:
         raise LocalCloudError(f"{found} is Java {version}, which is too old; {INSTALL_JAVA}")
     return Path(found)
@@ -68,9 +68,10 @@ def jars(coordinate: str) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("*.jar")))
 
 
-def _major_version(text: str) -> int:
+def _major_version(text: str) -> int | None:
+    # 1.8 is how Java 8 calls itself.
     found = re.search(r'version "(?:1\.)?(\d+)', text)
-    return int(found[1]) if found else 0
+    return int(found[1]) if found else None
 
 
 def _cache_folder() -> Path:

@@ -9,7 +9,6 @@ connector's own wall-clock rotation (`rotate.schedule.interval.ms`) gives exactl
 import argparse
 import logging
 import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from threading import Event
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from pinterest_pipeline.console import run_script
 from pinterest_pipeline.errors import LocalCloudError
 from pinterest_pipeline.local.broker import watermarks
 from pinterest_pipeline.local.landing import LandedFile, Landing
@@ -121,12 +121,11 @@ class Sink:
         """Put one record into its partition's file; write the file first or after where the rotation says so.
 
         Raises:
-            LocalCloudError: A file cannot be written.
-            KafkaException: The broker sent an error in the record's place.
+            LocalCloudError: A file cannot be written, or the broker sent an error in the record's place.
         """
         error = record.error()
         if error is not None:
-            raise KafkaException(error)
+            raise LocalCloudError(f"the broker sent an error instead of a record: {error.str()}")
         topic, partition, offset = record.topic() or "", record.partition() or 0, record.offset() or 0
         _, timestamp = record.timestamp()
         place = (topic, partition)
@@ -193,8 +192,7 @@ def run(consumer: Consumer, sink: Sink, assigned: Sequence[TopicPartition], stop
         stopping: Set to stop.
 
     Raises:
-        LocalCloudError: A file cannot be written.
-        KafkaException: The broker sent an error.
+        LocalCloudError: A file cannot be written, or the broker sent an error.
     """
     consumer.assign(list(assigned))
     while not stopping.is_set():
@@ -274,12 +272,8 @@ def main() -> None:
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    try:
-        _serve(options, stopping)
-    except (LocalCloudError, KafkaException) as error:
-        _log.error("%s", error)
-        sys.exit(2)
+    _serve(options, stopping)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

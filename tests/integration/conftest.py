@@ -1,0 +1,47 @@
+"""What integration tests share: one local cloud a run, and topics and sinks of a test's own on it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from pinterest_pipeline.local.broker import create_topics
+from pinterest_pipeline.local.cloud import LocalCloud, LocalCloudSettings
+from pinterest_pipeline.local.processes import Service, python_service
+from pinterest_pipeline.local.sink import READY, Rotation
+
+StartSink = Callable[..., Service]
+
+
+@pytest.fixture(scope="session")
+def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    settings = LocalCloudSettings(
+        folder=tmp_path_factory.mktemp("cloud"), prefix="test", rotation=Rotation(flush_size=100, idle_ms=200)
+    )
+    with LocalCloud(settings) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def topic(local_cloud: LocalCloud) -> str:
+    """A topic of three partitions that no other test and no sink knows."""
+    name = f"own.{uuid4().hex}"
+    create_topics(local_cloud.bootstrap, [name])
+    return name
+
+
+@pytest.fixture
+def start_sink(local_cloud: LocalCloud, topic: str, tmp_path: Path) -> Iterator[StartSink]:
+    """Start a sink on the test's own topic; all of them end with the test."""
+    services: list[Service] = []
+
+    def start(target: str, *options: str, environment: Mapping[str, str] | None = None, ready: bool = True) -> Service:
+        arguments = [topic, "--bootstrap", local_cloud.bootstrap, "--target", target, "--idle-ms", "200", *options]
+        service = python_service("sink", arguments, tmp_path, environment)
+        services.append(service)
+        return service.wait_until(lambda: service.has_logged(READY), 30) if ready else service
+
+    yield start
+    for service in services:
+        service.stop()

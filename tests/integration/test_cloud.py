@@ -1,0 +1,155 @@
+"""The local cloud as a whole: its script, its end, and what stops it from starting."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from botocore.credentials import Credentials
+
+from pinterest_pipeline.errors import LocalCloudError
+from pinterest_pipeline.local.authorisation import VARIABLES
+from pinterest_pipeline.local.cloud import DOCUMENT, LocalCloud, LocalCloudSettings
+from pinterest_pipeline.local.processes import HOST, free_port, listens, python_service
+from pinterest_pipeline.post.signing import SigV4
+from tests.integration.kafka import eventually, landed_lines, numbered, post
+from tests.integration.test_processes import all_gone, family
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "local_cloud.py"
+RunScript = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def run_script() -> Iterator[RunScript]:
+    """Start scripts/local_cloud.py with arguments; killed after the test at the latest."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, str(SCRIPT), *arguments]
+        environment = {**os.environ, "COLUMNS": "200"}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> list[str]:
+    """Read a process's output up to the line with this text."""
+    lines: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            break
+    return lines
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_nothing_is_left_when_the_script_ends(
+    number: signal.Signals, code: int, run_script: RunScript, tmp_path: Path
+) -> None:
+    script = run_script("--folder", str(tmp_path), "--prefix", "abc")
+    shown = read_until(script, "Ctrl-C")
+    processes = family(script.pid)
+    assert len(processes) >= 9
+    (command,) = (line for line in shown if line.startswith("curl"))
+    answer = subprocess.run([*shlex.split(command), "-sS"], capture_output=True, text=True, check=True)
+    assert json.loads(answer.stdout)["offsets"][0]["error_code"] is None
+    assert eventually(lambda: landed_lines(tmp_path / "landing", "abc.pin") == ['{"index":1,"title":"Hello"}'])
+    script.send_signal(number)
+    assert script.wait(30) == code
+    assert eventually(lambda: all_gone(processes))
+
+
+def test_a_cloud_started_again_goes_on_where_it_was(tmp_path: Path) -> None:
+    settings = LocalCloudSettings(tmp_path, "abc")
+    for start in (0, 10):
+        with LocalCloud(settings) as cloud:
+            post(cloud.api_url, "abc.geo", numbered(range(start, start + 10)))
+            assert cloud.wait_until_landed({"abc.geo": start + 10}, 30) == {"abc.geo": start + 10}
+    assert sorted(json.loads(line)["index"] for line in landed_lines(tmp_path / "landing", "abc.geo")) == list(
+        range(20)
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--prefix", "Not Good"], "the prefix must be"),
+        (["--flush-size", "0"], "the flush size must be at least 1"),
+        (["--port", "99999"], "a port is a number"),
+        (["--target", "ftp://somewhere"], "a folder or to s3://bucket/prefix"),
+        (["--folder", "/dev/null/cloud"], "cannot keep a local cloud in"),
+    ],
+)
+def test_bad_input_is_one_clear_line(arguments: list[str], reason: str, run_script: RunScript, tmp_path: Path) -> None:
+    script = run_script("--folder", str(tmp_path), *arguments)
+    _, errors = script.communicate(timeout=60)
+    assert script.returncode == 2
+    assert errors.startswith("error: ")
+    assert reason in errors
+    assert errors.count("\n") == 1
+
+
+def test_two_clouds_cannot_share_a_folder(local_cloud: LocalCloud) -> None:
+    second = LocalCloud(local_cloud.settings)
+    with pytest.raises(LocalCloudError, match="another local cloud runs in"):
+        second.__enter__()
+
+
+def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    before = set(psutil.Process().children(recursive=True))
+    with (
+        pytest.raises(LocalCloudError, match="install Java 17 or newer"),
+        LocalCloud(LocalCloudSettings(tmp_path, "abc")),
+    ):
+        pass
+    assert all_gone([process for process in psutil.Process().children(recursive=True) if process not in before])
+
+
+def test_waiting_for_records_that_never_come_ends(local_cloud: LocalCloud) -> None:
+    with pytest.raises(LocalCloudError, match=r"expected \{'test\.user': 1000000\}"):
+        local_cloud.wait_until_landed({"test.user": 1_000_000}, 0.3)
+
+
+def test_counting_a_topic_that_is_not_there_is_told(local_cloud: LocalCloud) -> None:
+    with pytest.raises(LocalCloudError, match=r"no topic test\.none"):
+        local_cloud.records_in_kafka("test.none")
+
+
+def test_no_partitions_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(LocalCloudError, match="number of partitions must be at least 1"):
+        replace(LocalCloudSettings(tmp_path, "abc"), partitions=0)
+
+
+@pytest.fixture
+def closed_api(local_cloud: LocalCloud, tmp_path: Path) -> Iterator[str]:
+    """A gateway that knows who may call, in front of the shared cloud's REST proxy."""
+    port, proxy = free_port(), local_cloud.rest_proxy_url.removeprefix("http://")
+    arguments = ["--port", str(port), "--document", str(DOCUMENT), "--stage-variable", f"restProxy={proxy}"]
+    known = dict(zip(VARIABLES, ("caller", "their-secret", ""), strict=True))
+    service = python_service("gateway", arguments, tmp_path, known)
+    service.wait_until(lambda: listens(port), 30)
+    assert service.has_logged("authorisation: awsSigv4")
+    yield f"http://{HOST}:{port}"
+    service.stop()
+
+
+def test_an_api_that_knows_its_callers_takes_their_signed_requests_only(closed_api: str) -> None:
+    signed = httpx.get(f"{closed_api}/topics", auth=SigV4(Credentials("caller", "their-secret"), "eu-west-1"))
+    forged = httpx.get(f"{closed_api}/topics", auth=SigV4(Credentials("caller", "guessed"), "eu-west-1"))
+    assert (signed.status_code, forged.status_code) == (200, 403)
+    assert httpx.get(f"{closed_api}/topics").json() == {"message": "Missing Authentication Token"}
