@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -89,17 +90,20 @@ def status(code: int, **headers: str) -> Callable[[Call], Response]:
 
 
 @contextmanager
-def fake_api() -> Iterator[FakeApi]:
-    """Serve a fake API on a free port of this machine."""
+def fake_api(certificates: Path | None = None) -> Iterator[FakeApi]:
+    """Serve a fake API on a free port of this machine; by https where a folder has server.crt and server.key."""
     api = FakeApi()
     app = Starlette(routes=[Route("/stage/topics/{topic}", api.answer, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
+    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
+    if certificates:
+        config.ssl_certfile, config.ssl_keyfile = str(certificates / "server.crt"), str(certificates / "server.key")
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    api.url = f"http://127.0.0.1:{port}/stage"
+    api.url = f"https://localhost:{port}/stage" if certificates else f"http://127.0.0.1:{port}/stage"
     try:
         yield api
     finally:

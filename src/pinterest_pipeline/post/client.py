@@ -125,6 +125,8 @@ class ApiClient:
             headers=_HEADERS,
             timeout=httpx.Timeout(pace.answer_within, connect=_CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=pace.in_flight, max_keepalive_connections=pace.in_flight),
+            # Trusts what SSL_CERT_FILE names, else the usual authorities.
+            verify=httpx.create_ssl_context(),
             # A proxy from the environment is for other machines: this one is reached without.
             trust_env=not is_local(self.url.host),
         )
@@ -140,7 +142,7 @@ class ApiClient:
         self._http.close()
 
     def stop(self) -> None:
-        """Let no thread wait or try again; requests under way come to their end."""
+        """Let no thread wait, try again or begin a request; those under way come to their end."""
         self._stopped.set()
 
     def post(self, topic: str, records: Sequence[Record]) -> Outcome:
@@ -159,6 +161,8 @@ class ApiClient:
         return Outcome(len(records) - len(refused), tuple(refused))
 
     def _deliver(self, topic: str, records: Sequence[Record]) -> list[Refusal]:
+        if self._stopped.is_set():
+            raise PostError("posting was stopped; run the same command again to go on")
         waiting, refused = list(records), list[Refusal]()
 
         def attempt() -> None:
