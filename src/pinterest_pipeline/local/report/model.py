@@ -1,0 +1,91 @@
+"""What a report is made of: plain values, filled by whoever ran the pipeline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pinterest_pipeline.publish.answers import Answer
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The rows at one stage of the way.
+
+    Attributes:
+        stage: Its name in a person's words, such as `in Kafka`.
+        counts: Rows of each entity, by the entity's name.
+        seconds: How long the stage took; 0 where it is not timed on its own.
+    """
+
+    stage: str
+    counts: Mapping[str, int]
+    seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """The rows of all entities."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class Check:
+    """Two counts that must be the same.
+
+    Attributes:
+        name: What is compared, such as `posted = in Kafka, pin`.
+        expected: The count that must come out.
+        found: The count that came out.
+    """
+
+    name: str
+    expected: int
+    found: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the counts are the same."""
+        return self.expected == self.found
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Rows that were turned away for one reason; a row with two reasons is in two of these."""
+
+    entity: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class AnswerRows:
+    """One answer and its rows, each with a value for every column of the answer."""
+
+    answer: Answer
+    rows: Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that one page shows.
+
+    Attributes:
+        title: What ran, such as `Batch run`.
+        prefix: The deployment's id.
+        source: Where the rows came from; never with a password.
+        started_at: When the run started.
+        seconds: How long the whole run took.
+        flows: The stages in the order of the way.
+        checks: Every count that was compared.
+        rejections: Why rows were turned away.
+        answers: The answers in the order of the page.
+    """
+
+    title: str
+    prefix: str
+    source: str
+    started_at: datetime
+    seconds: float
+    flows: Sequence[Flow]
+    checks: Sequence[Check]
+    rejections: Sequence[Rejection]
+    answers: Sequence[AnswerRows]
