@@ -87,7 +87,9 @@ def _country_of_most_followed(rows: _Rows) -> Drawing:
     ]
     countries = together([bar.name for bar in bars])
     return Drawing(
-        rows_of_bars(bars[:MOST_BARS]), f"{countries}, with {number(most)} followers.", _note(len(bars), "countries")
+        rows_of_bars(bars[:MOST_BARS]),
+        f"{countries}, with {number(most)} followers.",
+        _note(len(bars), "first countries by name"),
     )
 
 
