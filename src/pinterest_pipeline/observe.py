@@ -11,14 +11,14 @@ from pinterest_pipeline.tables import RUNS, Lake
 
 @dataclass(frozen=True)
 class Run:
-    """What one stage did with one batch; the attributes are the columns of `runs`, in their order."""
+    """What one stage did with one batch; the attributes are columns of `runs`."""
 
     stage: str
     subject: str
     batch: str
-    rows_read: int
-    rows_kept: int
     started_at: datetime
+    rows_read: int = 0
+    rows_kept: int = 0
     rows_rejected: int = 0
     rows_replaced: int = 0
     oldest_arrival: datetime | None = None

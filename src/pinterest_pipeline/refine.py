@@ -5,9 +5,9 @@ quarantine with its reasons. Both writes can be repeated: the merge takes only n
 to the batch's number. A batch that was cut off in the middle is simply done again.
 """
 
-from datetime import datetime
+from dataclasses import replace
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as sf
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -62,23 +62,22 @@ def _start(spark: SparkSession, lake: Lake, entity: Entity, checkpoint: str) -> 
 
 def _writer(lake: Lake, entity: Entity, checkpoint: str) -> BatchWriter:
     def write(records: DataFrame, number: int) -> None:
-        spark, started = records.sparkSession, now()
+        spark = records.sparkSession
         query = query_id(spark, checkpoint)
         batch = f"{query}/{number}"
-        read, oldest, newest = _extent(records)
         judged = judge(records, entity)
-        merge_newest(judged, lake, entity, batch)
-        rejected_rows = judged.where(_is_rejected()).withColumn("refined_in", sf.lit(batch))
-        append_once(rejected_rows.select(*(c.name for c in QUARANTINE)), lake.quarantine(entity), query, number)
-        kept = _rows_of(spark.table(lake.clean(entity)), FIRST_BATCH, batch)
-        rejected = _rows_of(spark.table(lake.quarantine(entity)), "refined_in", batch)
-        run = Run("refine", entity.name, batch, read, kept, started, rejected, read - kept - rejected, oldest, newest)
-        record(spark, lake, [run], f"{query} runs", number)
+        summary = _summary(judged)
+        run = _run_of("refine", entity, batch, summary)
+        if summary["rejected"]:
+            rejected = judged.where(_is_rejected()).withColumn("refined_in", sf.lit(batch))
+            append_once(rejected.select(*(c.name for c in QUARANTINE)), lake.quarantine(entity), query, number)
+        kept = merge_newest(judged, lake, entity, batch)
+        record(spark, lake, [_completed(run, kept)], f"{query} runs", number)
 
     return write
 
 
-def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> None:
+def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> int:
     """Merge the clean rows of a batch: one row a key, and the newest arrival wins.
 
     Args:
@@ -86,6 +85,10 @@ def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> N
         lake: Where the clean table is.
         entity: What the records are.
         batch: The batch's name, kept with every key that it brings first.
+
+    Returns:
+        How many keys the batch was the first to bring. It is counted in the table, so that a batch which was cut off
+        after its merge counts the same when it is done again, and another writer's rows are not counted.
     """
     key = entity.clean[0].name
     rows = judged.where(~_is_rejected()).select(
@@ -112,6 +115,7 @@ def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> N
         )
 
     retry_on_conflict(merge)
+    return judged.sparkSession.table(target).where(sf.col(FIRST_BATCH) == batch).count()
 
 
 def _order(table: str) -> Column:
@@ -122,32 +126,48 @@ def _is_rejected() -> Column:
     return sf.size(REASONS) > 0
 
 
-def _extent(records: DataFrame) -> tuple[int, datetime | None, datetime | None]:
-    """Return how many records a batch has and when the oldest and the newest of them arrived."""
-    found = records.agg(sf.count("*"), sf.min("arrived_at"), sf.max("arrived_at")).first()
-    return (found[0], found[1], found[2]) if found else (0, None, None)
+def _summary(judged: DataFrame) -> Row:
+    """Count a batch's records and its rejected ones, and find its oldest and newest arrival."""
+    summary = judged.agg(
+        sf.count("*").alias("read"),
+        sf.count_if(_is_rejected()).alias("rejected"),
+        sf.min("arrived_at").alias("oldest"),
+        sf.max("arrived_at").alias("newest"),
+    ).collect()
+    return summary[0]
 
 
-def _rows_of(table: DataFrame, column: str, batch: str) -> int:
-    return table.where(sf.col(column) == batch).count()
+def _run_of(stage: str, entity: Entity, batch: str, summary: Row) -> Run:
+    return Run(
+        stage=stage,
+        subject=entity.name,
+        batch=batch,
+        started_at=now(),
+        rows_read=summary["read"],
+        rows_rejected=summary["rejected"],
+        oldest_arrival=summary["oldest"],
+        newest_arrival=summary["newest"],
+    )
+
+
+def _completed(run: Run, kept: int) -> Run:
+    return replace(run, rows_kept=kept, rows_replaced=run.rows_read - run.rows_rejected - kept)
 
 
 def _replay(spark: SparkSession, lake: Lake, entity: Entity) -> None:
     quarantine = lake.quarantine(entity)
-    started, version = now(), table_version(spark, quarantine)
+    version = table_version(spark, quarantine)
     held = spark.read.option("versionAsOf", version).table(quarantine)
-    read, oldest, newest = _extent(held)
-    if not read:
-        return
+    judged = judge(held.select(*(column.name for column in RAW)), entity)
     # The version names the batch: a replay that was cut off does the same again under the same name.
     batch = f"replay/{version}"
-    judged = judge(held.select(*(column.name for column in RAW)), entity)
-    merge_newest(judged, lake, entity, batch)
+    summary = _summary(judged)
+    if not summary["read"]:
+        return
+    run = _run_of("replay", entity, batch, summary)
+    kept = merge_newest(judged, lake, entity, batch)
     _delete(judged.where(~_is_rejected()), quarantine)
-    kept = _rows_of(spark.table(lake.clean(entity)), FIRST_BATCH, batch)
-    rejected = judged.where(_is_rejected()).count()
-    run = Run("replay", entity.name, batch, read, kept, started, rejected, read - kept - rejected, oldest, newest)
-    record(spark, lake, [run], f"replay {entity.name}", version)
+    record(spark, lake, [_completed(run, kept)], f"replay {entity.name}", version)
 
 
 def _delete(released: DataFrame, quarantine: str) -> None:

@@ -100,14 +100,9 @@ def _writer(lake: Lake, entity: Entity, checkpoint: str) -> BatchWriter:
         query = query_id(spark, checkpoint)
         batch = f"{query}/{number}"
         append_once(rows.withColumn("batch_id", sf.lit(batch)), lake.raw(entity), query, number)
-        counts = (
-            spark.table(lake.raw(entity))
-            .where(sf.col("batch_id") == batch)
-            .agg(sf.count("*"), sf.min("arrived_at"), sf.max("arrived_at"))
-            .first()
-        )
-        count, oldest, newest = counts or (0, None, None)
-        run = Run("ingest", entity.name, batch, count, count, started, oldest_arrival=oldest, newest_arrival=newest)
+        added = spark.table(lake.raw(entity)).where(sf.col("batch_id") == batch)
+        count, oldest, newest = added.agg(sf.count("*"), sf.min("arrived_at"), sf.max("arrived_at")).collect()[0]
+        run = Run("ingest", entity.name, batch, started, count, count, oldest_arrival=oldest, newest_arrival=newest)
         record(spark, lake, [run], f"{query} runs", number)
 
     return write
