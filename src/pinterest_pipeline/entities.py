@@ -144,9 +144,7 @@ PIN = Entity(
             length=2048,
             missing=("N,o, ,T,a,g,s, ,A,v,a,i,l,a,b,l,e",),
         ),
-        SourceColumn(
-            "is_image_or_video", Kind.TEXT, "Kind of media.", length=64, allowed=(_IMAGE, _STORY, _VIDEO)
-        ),
+        SourceColumn("is_image_or_video", Kind.TEXT, "Kind of media.", length=64, allowed=(_IMAGE, _STORY, _VIDEO)),
         SourceColumn("image_src", Kind.TEXT, "URL of the image.", length=2048, missing=("Image src error.",)),
         SourceColumn(
             "downloaded",

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -15,14 +17,14 @@ CATALOG = "spark_catalog"
 _LOCALHOST = "127.0.0.1"
 
 
-def local_spark(warehouse: Path, cores: int | None = None) -> SparkSession:
+def local_spark(warehouse: Path, log: Path | None = None) -> SparkSession:
     """Start Spark, or take the session that runs, with its tables in this folder.
 
-    A session remembers no tables of an earlier one: those that are in the folder are made known to it.
+    A session remembers no tables of an earlier one: `attach_tables` makes them known to it.
 
     Args:
         warehouse: The folder of the tables; made where it is missing.
-        cores: How many cores to use; all where it is not given.
+        log: The file that takes what Spark writes to stderr; the console does where it is not given.
 
     Returns:
         The session, in UTC.
@@ -32,7 +34,7 @@ def local_spark(warehouse: Path, cores: int | None = None) -> SparkSession:
     """
     java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    cores = cores or os.cpu_count() or 1
+    cores = os.cpu_count() or 1
     settings = {
         "spark.driver.bindAddress": _LOCALHOST,
         "spark.driver.host": _LOCALHOST,
@@ -52,7 +54,21 @@ def local_spark(warehouse: Path, cores: int | None = None) -> SparkSession:
     builder = SparkSession.builder.master(f"local[{cores}]").appName("pinterest-pipeline")
     for name, value in settings.items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    with _stderr_to(log) if log else nullcontext():
+        return builder.getOrCreate()
+
+
+@contextmanager
+def _stderr_to(log: Path) -> Iterator[None]:
+    """Give the JVM that is started inside another stderr than this process has."""
+    kept = os.dup(sys.stderr.fileno())
+    try:
+        with log.open("wb") as file:
+            os.dup2(file.fileno(), sys.stderr.fileno())
+        yield
+    finally:
+        os.dup2(kept, sys.stderr.fileno())
+        os.close(kept)
 
 
 def attach_tables(spark: SparkSession, warehouse: Path, lake: Lake) -> None:

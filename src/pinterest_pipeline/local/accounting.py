@@ -1,0 +1,139 @@
+"""Where every row went: the counts of each stage, each counted at its own place, and whether they add up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
+
+from pinterest_pipeline.entities import ENTITIES, Entity
+from pinterest_pipeline.local.cloud import LocalCloud
+from pinterest_pipeline.local.report import Check, Rejection
+from pinterest_pipeline.post.batch import Tally
+from pinterest_pipeline.tables import Lake
+
+
+@dataclass(frozen=True)
+class Account:
+    """One entity's rows, each number counted where it names.
+
+    Attributes:
+        entity: Whose rows.
+        source: In the source.
+        posted: Confirmed by the API.
+        dead: In the dead-letter file.
+        kafka: In the topic.
+        landed: Lines in the sink's files.
+        raw: In the raw table.
+        clean: In the clean table.
+        keys: Different keys in the clean table.
+        quarantined: In quarantine.
+        replaced: Lost against a newer record of their key, as the runs recorded it.
+    """
+
+    entity: Entity
+    source: int
+    posted: int
+    dead: int
+    kafka: int
+    landed: int
+    raw: int
+    clean: int
+    keys: int
+    quarantined: int
+    replaced: int
+
+
+def take_account(spark: SparkSession, lake: Lake, cloud: LocalCloud, tallies: Sequence[Tally]) -> tuple[Account, ...]:
+    """Count every stage of every entity.
+
+    Args:
+        spark: The session.
+        lake: Where the tables are.
+        cloud: The running local cloud.
+        tallies: What posting did.
+
+    Returns:
+        One account an entity, in the entities' order.
+    """
+    counts = _table_counts(spark, lake)
+    return tuple(
+        Account(
+            entity=tally.entity,
+            source=tally.rows,
+            posted=tally.posted,
+            dead=tally.dead,
+            kafka=cloud.records_in_kafka(topic),
+            landed=cloud.records_landed(topic),
+            **counts[tally.entity.name],
+        )
+        for tally, topic in zip(tallies, cloud.settings.topics, strict=True)
+    )
+
+
+def checks(accounts: Sequence[Account]) -> tuple[Check, ...]:
+    """Return every equation that must hold.
+
+    Args:
+        accounts: One an entity.
+    """
+    return tuple(check for account in accounts for check in _equations(account))
+
+
+def rejections(spark: SparkSession, lake: Lake) -> tuple[Rejection, ...]:
+    """Count the reasons in quarantine, the most frequent first; what exactly came is left out.
+
+    Args:
+        spark: The session.
+        lake: Where quarantine is.
+    """
+    found = [
+        Rejection(entity.name, row["reason"], row["count"])
+        for entity in ENTITIES
+        for row in spark.table(lake.quarantine(entity))
+        .select(sf.explode("reasons").alias("reason"))
+        .groupBy(sf.split("reason", ", got ")[0].alias("reason"))
+        .count()
+        .collect()
+    ]
+    return tuple(sorted(found, key=lambda rejection: (-rejection.rows, rejection.entity, rejection.reason)))
+
+
+def _equations(account: Account) -> tuple[Check, ...]:
+    name = account.entity.name
+    return (
+        Check(f"source = posted + dead letters, {name}", account.source, account.posted + account.dead),
+        Check(f"posted = in Kafka, {name}", account.posted, account.kafka),
+        Check(f"in Kafka = in S3, {name}", account.kafka, account.landed),
+        Check(f"in S3 = raw, {name}", account.landed, account.raw),
+        Check(
+            f"raw = clean + quarantined + replaced, {name}",
+            account.raw,
+            account.clean + account.quarantined + account.replaced,
+        ),
+        Check(f"clean = different keys, {name}", account.clean, account.keys),
+    )
+
+
+def _table_counts(spark: SparkSession, lake: Lake) -> dict[str, dict[str, int]]:
+    """Count all tables of all entities in one query."""
+    parts = [
+        spark.table(table)
+        .agg(counted.alias("count"))
+        .select(sf.lit(entity.name).alias("entity"), sf.lit(column).alias("column"), sf.col("count").cast("BIGINT"))
+        for entity in ENTITIES
+        for column, table, counted in (
+            ("raw", lake.raw(entity), sf.count("*")),
+            ("clean", lake.clean(entity), sf.count("*")),
+            ("keys", lake.clean(entity), sf.count_distinct(entity.clean[0].name)),
+            ("quarantined", lake.quarantine(entity), sf.count("*")),
+            ("replaced", lake.runs, sf.sum(sf.when(sf.col("subject") == entity.name, sf.col("rows_replaced")))),
+        )
+    ]
+    union = parts[0]
+    for part in parts[1:]:
+        union = union.unionAll(part)
+    counts: dict[str, dict[str, int]] = {entity.name: {} for entity in ENTITIES}
+    for row in union.collect():
+        counts[row["entity"]][row["column"]] = row["count"] or 0
+    return counts

@@ -1,0 +1,210 @@
+"""The batch half of the pipeline on one machine, from a source to a report, with every row accounted for."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+from rich.console import Console
+
+from pinterest_pipeline.entities import Names
+from pinterest_pipeline.errors import SettingsError, StageError
+from pinterest_pipeline.ingest.landing import Reader, ingest_landing
+from pinterest_pipeline.local.accounting import checks, rejections, take_account
+from pinterest_pipeline.local.cloud import LocalCloud, LocalCloudSettings
+from pinterest_pipeline.local.outcome import account_table, flows, write_answers
+from pinterest_pipeline.local.report import AnswerRows, Check, Report, write_report
+from pinterest_pipeline.local.source_data import fill_source
+from pinterest_pipeline.local.spark import CATALOG, local_spark
+from pinterest_pipeline.post.batch import PostSettings, Tally, post_batch
+from pinterest_pipeline.post.source import Source, open_source
+from pinterest_pipeline.publish import ANSWERS, publish
+from pinterest_pipeline.refine import refine
+from pinterest_pipeline.tables import Lake, create_tables
+
+PREFIX = "demo"
+SEED = 2022
+LAKE = Lake(CATALOG, "pinterest")
+
+_MARKER = ".pinterest-demo"
+_BYTES_TO_START = 500_000_000
+_BYTES_PER_ROW = 12_000  # a row of each table: in the source, in Kafka, in files, raw and clean
+_LANDING_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """What to run.
+
+    Attributes:
+        rows: Generated rows of each table, where no source is given.
+        source: A database URL or a folder of three JSON-lines files; empty for generated rows.
+        output: Folder of the report and the answers, and of what the run leaves in `work`.
+    """
+
+    rows: int
+    source: str
+    output: Path
+
+    @property
+    def work(self) -> Path:
+        """The folder of everything that is not the outcome: source, Kafka, files, tables, logs."""
+        return self.output / "work"
+
+    @property
+    def report(self) -> Path:
+        """The report's file."""
+        return self.output / "report.html"
+
+
+def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCloud], None]) -> None:
+    """Run the batch half once, write its answers and its report, and check that no row is missing.
+
+    Args:
+        settings: What to run.
+        console: Where its progress is shown.
+        linger: Called at the end with the local cloud, while it still runs.
+
+    Raises:
+        PipelineError: Something failed, or the counts do not add up.
+    """
+    started, clock = datetime.now(UTC), _Clock(console)
+    prepare_output(settings)
+    source = open_source(settings.source) if settings.source else None
+    with ExitStack() as stack:
+        # Spark takes as long to start as everything before it: both at once.
+        session = stack.enter_context(ThreadPoolExecutor(1)).submit(_start_spark, settings.work)
+        with clock.stage("local cloud started"):
+            cloud = stack.enter_context(LocalCloud(LocalCloudSettings(settings.work.resolve() / "cloud", PREFIX)))
+        source = source or _generate(settings, clock)
+        tallies = _post(source, settings, cloud, clock)
+        with clock.stage("tables created"):
+            spark = session.result()
+        stack.callback(spark.stop)
+        _run_stages(spark, settings, cloud, clock)
+        accounts = take_account(spark, LAKE, cloud, tallies)
+        report = Report(
+            title="Pinterest pipeline, batch",
+            prefix=PREFIX,
+            source=source.name if settings.source else f"{settings.rows:,} generated rows a table, seed {SEED}",
+            started_at=started,
+            seconds=(datetime.now(UTC) - started).total_seconds(),
+            flows=flows(accounts, clock.seconds),
+            checks=checks(accounts),
+            rejections=rejections(spark, LAKE),
+            answers=_answers(spark),
+        )
+        write_answers(report.answers, settings.output / "answers")
+        write_report(report, settings.report)
+        console.print(account_table(accounts))
+        _say_outcome(report.checks, settings, console, report.seconds)
+        linger(cloud)
+
+
+def prepare_output(settings: DemoSettings) -> None:
+    """Make room for a run: only a folder that is new, empty, or from an earlier demo is written to.
+
+    Args:
+        settings: What to run.
+
+    Raises:
+        SettingsError: The folder holds something else, cannot be written, or has no room for so many rows.
+    """
+    output, marker = settings.output, settings.output / _MARKER
+    try:
+        if output.is_dir() and any(output.iterdir()) and not marker.exists():
+            raise SettingsError(f"{output} holds files that are not a demo's; use another --output or an empty folder")
+        output.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+        shutil.rmtree(settings.work, ignore_errors=True)
+        settings.work.mkdir()
+    except OSError as error:
+        raise SettingsError(f"cannot use {output} as the output folder: {error.strerror}") from error
+    needed, free = _BYTES_TO_START + settings.rows * _BYTES_PER_ROW, shutil.disk_usage(output).free
+    if free < needed:
+        raise SettingsError(
+            f"a demo of {settings.rows:,} rows a table needs about {needed / 1e9:.1f} GB in {output}, but "
+            f"{free / 1e9:.1f} GB are free; use fewer --rows or another --output"
+        )
+
+
+@dataclass
+class _Clock:
+    """What each stage took, and a line about it for the person who watches."""
+
+    console: Console
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            with self.console.status(name):
+                yield
+        except (PySparkException, Py4JError) as error:
+            raise StageError(f"{name}: failed with {str(error).strip().splitlines()[0]}") from error
+        self.seconds[name] = time.monotonic() - started
+        self.console.print(f"[green]✓[/] {name} [dim]{self.seconds[name]:.1f} s[/]", highlight=False)
+
+
+def _start_spark(work: Path) -> SparkSession:
+    spark = local_spark(work / "lake", log=work / "spark.log")
+    create_tables(spark, LAKE)
+    return spark
+
+
+def _generate(settings: DemoSettings, clock: _Clock) -> Source:
+    location = f"sqlite:///{settings.work.resolve() / 'source.db'}"
+    with clock.stage("source"):
+        fill_source(location, settings.rows, SEED)
+    return open_source(location)
+
+
+def _post(source: Source, settings: DemoSettings, cloud: LocalCloud, clock: _Clock) -> tuple[Tally, ...]:
+    post = PostSettings(
+        api=cloud.api_url,
+        names=Names(PREFIX),
+        progress=settings.work / "progress.json",
+        dead_letters=settings.output / "dead-letters.jsonl",
+    )
+    post.dead_letters.unlink(missing_ok=True)
+    with clock.stage("posted"):
+        tallies = post_batch(source, post)
+    with clock.stage("in S3"):
+        expected = {topic: tally.posted for topic, tally in zip(cloud.settings.topics, tallies, strict=True)}
+        cloud.wait_until_landed(expected, _LANDING_SECONDS)
+    for topic in cloud.settings.topics:
+        # A topic without records has no files: its folder says that nothing came, not that the path is wrong.
+        (cloud.landing_folder / "topics" / topic).mkdir(parents=True, exist_ok=True)
+    return tallies
+
+
+def _run_stages(spark: SparkSession, settings: DemoSettings, cloud: LocalCloud, clock: _Clock) -> None:
+    checkpoints = str(settings.work.resolve() / "checkpoints")
+    with clock.stage("raw"):
+        ingest_landing(spark, LAKE, Names(PREFIX), str(cloud.landing_folder), checkpoints, Reader.FILES)
+    with clock.stage("clean"):
+        refine(spark, LAKE, checkpoints)
+    with clock.stage("answers"):
+        publish(spark, LAKE)
+
+
+def _answers(spark: SparkSession) -> tuple[AnswerRows, ...]:
+    return tuple(
+        AnswerRows(answer, spark.table(LAKE.table(answer.name)).orderBy(*answer.columns).collect())
+        for answer in ANSWERS
+    )
+
+
+def _say_outcome(found: Sequence[Check], settings: DemoSettings, console: Console, seconds: float) -> None:
+    wrong = [f"{check.name}: expected {check.expected:,}, found {check.found:,}" for check in found if not check.holds]
+    if wrong:
+        raise StageError(f"the counts do not add up: {'; '.join(wrong)}. See {settings.report}")
+    console.print(f"All {len(found)} checks hold, in {seconds:.0f} s. Open {settings.report}", highlight=False)
