@@ -1,0 +1,51 @@
+# `make` lists the targets. Everything a target needs is installed by it: uv into .tools, packages into .venv.
+
+UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
+RUN := $(UV) run --frozen --quiet
+export PYTHONUTF8 = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fast lint types bench docs wheel clean setup java servers
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup java  ## run the whole batch pipeline on this machine: rows, Kafka, Spark, answers, report
+	@$(RUN) python scripts/demo.py $(ARGS)
+
+test: setup java servers lint types  ## lint, types and all tests, with real servers
+	@rm -f .coverage .coverage.*
+	$(RUN) pytest --cov --cov-report= $(ARGS)
+	@$(RUN) coverage report
+
+fast: setup lint types  ## lint, types and the tests that need no server and no Spark
+	$(RUN) pytest tests/unit tests/bundle $(ARGS)
+
+lint: setup  ## formatting and lint
+	$(RUN) ruff format --check
+	$(RUN) ruff check
+
+types: setup  ## mypy --strict
+	$(RUN) mypy
+
+bench: setup java  ## measure, and write docs/benchmarks.md
+	$(RUN) python benchmarks/run.py $(ARGS)
+
+docs: setup  ## write the generated documents anew
+	$(RUN) python scripts/data_dictionary.py
+
+wheel: setup  ## build the wheel that goes to Databricks
+	$(UV) build --quiet --wheel --clear
+
+clean:  ## remove what was built, installed and run here
+	rm -rf .venv .tools dist demo-output .pinterest .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+
+setup:
+	@scripts/setup.sh python
+	@$(UV) sync --frozen --quiet
+
+java:
+	@scripts/setup.sh java
+
+servers:
+	@scripts/setup.sh servers
