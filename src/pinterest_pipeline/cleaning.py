@@ -192,4 +192,4 @@ def _is_nested(name: str, text: Column) -> Column:
 
 def _got(name: str, expected: str, raw: Column) -> Column:
     shown = sf.when(sf.length(raw) > _SHOWN, sf.concat(sf.left(raw, sf.lit(_SHOWN)), sf.lit("…"))).otherwise(raw)
-    return sf.concat(sf.lit(f"{name}: expected {expected}, got "), shown)
+    return sf.concat(sf.lit(f"{name}: expected {expected}, got "), sf.coalesce(shown, sf.lit("nothing")))

@@ -166,8 +166,9 @@ def _replay(spark: SparkSession, lake: Lake, entity: Entity) -> None:
         return
     run = _run_of("replay", entity, batch, summary)
     kept = merge_newest(judged, lake, entity, batch)
-    _delete(judged.where(~_is_rejected()), quarantine)
+    # Recorded before the deletion makes a new version: a replay that is cut off between the two is not counted twice.
     record(spark, lake, [_completed(run, kept)], f"replay {entity.name}", version)
+    _delete(judged.where(~_is_rejected()), quarantine)
 
 
 def _delete(released: DataFrame, quarantine: str) -> None:

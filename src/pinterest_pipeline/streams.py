@@ -1,5 +1,6 @@
 """What every streaming query of the pipeline shares: its name for itself, exactly-once appends, retries, its end."""
 
+import re
 import time
 from collections.abc import Callable, Iterable
 
@@ -12,7 +13,7 @@ from pinterest_pipeline.errors import StageError
 BatchWriter = Callable[[DataFrame, int], None]
 """What `foreachBatch` calls: the batch's rows and its number."""
 
-_CONFLICT = "CONCURRENT"
+_CONFLICT = re.compile(r"\[DELTA_(CONCURRENT_\w+|METADATA_CHANGED|PROTOCOL_CHANGED)\b")
 _TRIES = 5
 _FIRST_WAIT_SECONDS = 0.5
 
@@ -63,13 +64,14 @@ def retry_on_conflict(commit: Callable[[], None]) -> None:
         commit: Reads the table anew and commits; safe to run again.
 
     Raises:
-        PySparkException: The commit failed for another reason, or lost against other writers every time.
+        Exception: What the commit raised, where it is no conflict, or lost against other writers every time.
     """
     for attempt in range(_TRIES - 1):
         try:
             return commit()
-        except PySparkException as error:
-            if _CONFLICT not in str(error):
+        # A conflict has no type of its own: classic Spark hands it over as a Java error, Spark Connect as a remote one.
+        except Exception as error:
+            if not _CONFLICT.search(str(error)):
                 raise
             time.sleep(_FIRST_WAIT_SECONDS * 2**attempt)
     return commit()

@@ -86,7 +86,7 @@ def test_replay_moves_what_is_clean_by_now_and_leaves_the_rest(
 ) -> None:
     land(landing, USER, 0, keyed(USER, 1, age=-3), keyed(USER, 2, age=-4))
     run()
-    spark.sql(f"UPDATE {lake.quarantine(USER)} SET payload = replace(payload, '-3', '30')")
+    spark.sql(f"UPDATE {lake.quarantine(USER)} SET payload = replace(payload, 'age\": -3', 'age\": 30')")
     replay(spark, lake)
     assert [(row["ind"], row["age"]) for row in spark.table(lake.clean(USER)).collect()] == [(1, 30)]
     assert spark.table(lake.quarantine(USER)).count() == 1

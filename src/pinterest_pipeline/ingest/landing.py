@@ -2,11 +2,13 @@
 
 from enum import StrEnum
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
+from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.observe import Run, now, record
 from pinterest_pipeline.streams import BatchWriter, append_once, query_id, run_to_end
 from pinterest_pipeline.tables import Lake
@@ -40,23 +42,18 @@ def ingest_landing(
         reader: How new files are found.
 
     Raises:
-        StageError: A query failed; it resumes where it stopped when it is started again.
+        StageError: A topic's folder is not there, and then nothing is read; or a query failed, and it resumes where
+            it stopped when it is started again.
     """
-    run_to_end(
-        [
-            _start(spark, lake, entity, f"{landing}/topics/{names.topic(entity)}", checkpoints, reader)
-            for entity in ENTITIES
-        ]
-    )
+    # Every folder is looked at before the first query starts: none is left running when another cannot start.
+    lines = {entity: _lines(_files(spark, f"{landing}/topics/{names.topic(entity)}", reader)) for entity in ENTITIES}
+    run_to_end([_start(rows, lake, entity, checkpoints) for entity, rows in lines.items()])
 
 
-def _start(
-    spark: SparkSession, lake: Lake, entity: Entity, folder: str, checkpoints: str, reader: Reader
-) -> StreamingQuery:
+def _start(lines: DataFrame, lake: Lake, entity: Entity, checkpoints: str) -> StreamingQuery:
     checkpoint = f"{checkpoints}/ingest_{ORIGIN}/{entity.name}"
     return (
-        _lines(_files(spark, folder, reader))
-        .writeStream.queryName(f"ingest {ORIGIN} {entity.name}")
+        lines.writeStream.queryName(f"ingest {ORIGIN} {entity.name}")
         .option("checkpointLocation", checkpoint)
         .trigger(availableNow=True)
         .foreachBatch(_writer(lake, entity, checkpoint))
@@ -71,9 +68,13 @@ def _files(spark: SparkSession, folder: str, reader: Reader) -> DataFrame:
         stream = stream.format("cloudFiles").option("cloudFiles.format", "text")
         return stream.option("cloudFiles.maxFilesPerTrigger", _FILES_PER_BATCH).load(folder)
     # Spark forgets files by age: without this, a file that is copied in with an old date would never be read.
-    return (
-        stream.format("text").option("maxFileAge", "36500d").option("maxFilesPerTrigger", _FILES_PER_BATCH).load(folder)
-    )
+    stream = stream.format("text").option("maxFileAge", "36500d").option("maxFilesPerTrigger", _FILES_PER_BATCH)
+    try:
+        return stream.load(folder)
+    except AnalysisException as error:
+        raise StageError(
+            f"expected landed files in {folder}, but it cannot be read; has the sink written, and is --landing right?"
+        ) from error
 
 
 def _lines(files: DataFrame) -> DataFrame:

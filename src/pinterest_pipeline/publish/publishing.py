@@ -45,12 +45,23 @@ def publish(spark: SparkSession, lake: Lake) -> None:
         record(spark, lake, runs, _STAGE, table_version(spark, lake.runs))
 
 
+def answered(spark: SparkSession, answer: Answer, tables: dict[str, DataFrame]) -> DataFrame:
+    """Return an answer.
+
+    Args:
+        spark: The session; the years in the answers are those of its time zone.
+        answer: Which one.
+        tables: The clean tables `pin`, `geo` and `user`.
+    """
+    users = tables["user"].withColumn("age_group", sf.expr(AGE_GROUP))
+    return spark.sql(answer.sql, args=None, **(tables | {"user": users}))
+
+
 def _snapshot(spark: SparkSession, lake: Lake, versions: dict[str, int]) -> dict[str, DataFrame]:
-    tables = {
+    return {
         entity.name: spark.read.option("versionAsOf", versions[entity.name]).table(lake.clean(entity))
         for entity in ENTITIES
     }
-    return tables | {"user": tables["user"].withColumn("age_group", sf.expr(AGE_GROUP))}
 
 
 def _written(spark: SparkSession, lake: Lake) -> set[str]:
@@ -72,7 +83,7 @@ def _basis(answer: Answer, versions: dict[str, int]) -> str:
 
 def _write(spark: SparkSession, lake: Lake, answer: Answer, tables: dict[str, DataFrame], basis: str) -> Run:
     started, name = now(), lake.table(answer.name)
-    result = spark.sql(answer.sql, args=None, **tables)
+    result = answered(spark, answer, tables)
     result.write.format("delta").mode("overwrite").option("overwriteSchema", value=True).saveAsTable(name)
     rows = spark.table(name).count()
     return Run(_STAGE, answer.name, basis, started, rows, rows)
