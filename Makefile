@@ -29,7 +29,7 @@ types: setup  ## mypy --strict
 	$(RUN) mypy
 
 bench: setup java  ## measure, and write docs/benchmarks.md
-	$(RUN) python benchmarks/run.py $(ARGS)
+	$(RUN) python -m benchmarks.run $(ARGS)
 
 docs: setup  ## write the generated documents anew
 	$(RUN) python scripts/data_dictionary.py
