@@ -186,8 +186,14 @@ def _limits(column: SourceColumn) -> tuple[str, Column] | None:
 
 def _is_nested(name: str, text: Column) -> Column:
     """Tell an object or array from a text that only looks like one; only such texts cost a second parse."""
-    kind = sf.schema_of_variant(sf.try_variant_get(sf.try_parse_json(sf.col("payload")), f"$['{name}']", "variant"))
-    return sf.when(text.rlike(r"^[\[{]"), kind.rlike("^(OBJECT|ARRAY)"))
+
+    def reads_as(kind: str) -> Column:
+        record = sf.from_json(sf.col("payload"), f"`{name}` {kind}")
+        return record.getField(name).isNotNull()
+
+    return sf.when(text.startswith("{"), reads_as("MAP<STRING, STRING>")).when(
+        text.startswith("["), reads_as("ARRAY<STRING>")
+    )
 
 
 def _got(name: str, expected: str, raw: Column) -> Column:

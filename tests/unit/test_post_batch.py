@@ -48,6 +48,17 @@ def test_a_folder_posts_as_a_database_does(api: FakeApi, tmp_path: Path) -> None
     assert list(api.keys("abc123.geo")) == [None]
 
 
+def test_no_page_of_a_folder_overtakes_another_since_the_newest_of_a_key_must_come_last(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.slow.append(0.2)
+    lines = json_rows(PIN, ROWS)
+
+    post_batch(open_source(str(folder_of(tmp_path, pin=lines))), post_settings(api, tmp_path))
+
+    assert api.values(PIN_TOPIC) == [json.loads(line) for line in lines]
+
+
 def test_a_finished_run_started_again_posts_nothing(api: FakeApi, source: Source, tmp_path: Path) -> None:
     post_batch(source, post_settings(api, tmp_path))
     api.calls.clear()
@@ -239,6 +250,8 @@ def test_whatever_order_requests_end_in_progress_follows_only_on_confirmed_ones(
 
 class Crashing:
     """A source that ends the run after some pages, as a crash would."""
+
+    repeats_keys = False
 
     def __init__(self, source: Source, pages: int) -> None:
         self.name = source.name

@@ -11,8 +11,9 @@ import httpx
 from pinterest_pipeline.errors import PostError
 from pinterest_pipeline.post.records import Record
 
-# The proxy's codes in a record's place: 1 is an error that stays, 2 one that may pass; no other is documented.
-_RETRIABLE_CODE = 2
+# The proxy's codes in a record's place. Its documentation says 1 for an error that stays and 2 for one that may pass;
+# its error bodies elsewhere count 50002 and 50003 for the same two.
+_RETRIABLE_CODES = frozenset({2, 50003})
 _TOO_MANY, _REQUEST_TIMEOUT, _SERVER_ERRORS = 429, 408, 500
 _CHECK = {
     401: "it asks who you are: check --auth and the credentials or the key",
@@ -70,7 +71,7 @@ def read_answer(response: httpx.Response, records: Sequence[Record]) -> tuple[li
         raise PostError(f"{response.url} answered {status}: {check} {_quote(response)}".strip())
     again, never = [], []
     for record, (code, error) in zip(records, _results(response, len(records)), strict=True):
-        if code == _RETRIABLE_CODE:
+        if code in _RETRIABLE_CODES:
             again.append(record)
         elif code:
             never.append(Refusal(record, f"error_code {code}: {error}"))

@@ -142,7 +142,9 @@ class _Run:
         mark = self.progress.mark(self._name(entity))
         pages = self.source.pages(entity, mark.position, self.settings.pace.records_per_request)
         self.on_progress(tally)
-        for page, outcome in in_order(pages, partial(self._submit, topic), self.settings.pace.in_flight):
+        # The newest record of a key wins, and Kafka's order says which that is: no later page may overtake.
+        window = 1 if self.source.repeats_keys else self.settings.pace.in_flight
+        for page, outcome in in_order(pages, partial(self._submit, topic), window):
             _check_hope(topic, page, outcome)
             mark = self._confirm(entity, mark, page, outcome)
             tally = _counted(tally, page, outcome)

@@ -41,7 +41,10 @@ class DatabaseSource:
 
     Attributes:
         name: What progress is kept under: the database's URL without user or password.
+        repeats_keys: False: rows that share a key are on one page.
     """
+
+    repeats_keys = False
 
     def __init__(self, engine: Engine, name: str, errors: Callable[[], AbstractContextManager[None]]) -> None:
         """Connect and check that every table is there with what the declaration requires.

@@ -15,7 +15,10 @@ class FolderSource:
 
     Attributes:
         name: What progress is kept under: the folder's full path.
+        repeats_keys: True: nothing keeps a line from having the key of an earlier one.
     """
+
+    repeats_keys = True
 
     def __init__(self, folder: Path) -> None:
         """Check that the folder has a file for each entity.

@@ -22,9 +22,11 @@ class Source(Protocol):
 
     Attributes:
         name: What progress is kept under; it holds no secret.
+        repeats_keys: Whether a key may come again on a later page: the order of the pages must then be kept.
     """
 
     name: str
+    repeats_keys: bool
 
     def count(self, entity: Entity) -> int:
         """Return how many rows there are."""
