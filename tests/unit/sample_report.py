@@ -37,10 +37,11 @@ def sample_report() -> Report:
         source=HOSTILE,
         started_at=datetime(2025, 3, 1, 12, 30, tzinfo=UTC),
         seconds=72.4,
+        times={"source": 1.5, "posted": 8.25, "clean": 20.0},
         flows=[
-            Flow("source", counts, 1.5),
-            Flow("posted", counts, 8.25),
-            Flow("clean", {"pin": 9_970, "geo": 10_000, "user": 10_000}, 20.0),
+            Flow("source", counts),
+            Flow("posted", counts),
+            Flow("clean", {"pin": 9_970, "geo": 10_000, "user": 10_000}),
             Flow("quarantined", {"pin": 30, "geo": 0, "user": 0}),
         ],
         checks=[Check("source = posted, pin", 10_000, 10_000), Check("posted = raw, geo", 10_000, 9_997)],
@@ -53,6 +54,7 @@ def empty_report() -> Report:
     """Return the report of a run that found no rows at all."""
     return replace(
         sample_report(),
+        times={},
         flows=[],
         checks=[],
         rejections=[],

@@ -144,6 +144,10 @@ def test_a_stage_that_does_not_count_an_entity_shows_no_zero_for_it() -> None:
     flows = [Flow("source", {"pin": 7, "geo": 8}), Flow("dead letters", {"pin": 1})]
     page = Page(render(replace(sample_report(), flows=flows)))
     assert NO_VALUE in page.texts["flow"]
+
+
+def test_a_run_that_was_not_timed_says_so() -> None:
+    page = Page(render(replace(sample_report(), times={})))
     assert "No stage was timed" in page.texts["time"]
 
 

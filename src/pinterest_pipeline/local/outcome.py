@@ -38,19 +38,14 @@ def account_table(accounts: Sequence[Account]) -> Table:
     return table
 
 
-def flows(accounts: Sequence[Account], seconds: dict[str, float]) -> tuple[Flow, ...]:
+def flows(accounts: Sequence[Account]) -> tuple[Flow, ...]:
     """Return the account as the report wants it: one flow a stage.
 
     Args:
         accounts: One an entity.
-        seconds: What the stages took that were timed on their own.
     """
     return tuple(
-        Flow(
-            title,
-            {account.entity.name: getattr(account, attribute) for account in accounts},
-            seconds.get(title, 0),
-        )
+        Flow(title, {account.entity.name: getattr(account, attribute) for account in accounts})
         for title, attribute in COLUMNS
     )
 

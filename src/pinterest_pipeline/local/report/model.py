@@ -14,12 +14,10 @@ class Flow:
     Attributes:
         stage: Its name in a person's words, such as `in Kafka`.
         counts: Rows of each entity, by the entity's name.
-        seconds: How long the stage took; 0 where it is not timed on its own.
     """
 
     stage: str
     counts: Mapping[str, int]
-    seconds: float = 0.0
 
     @property
     def rows(self) -> int:
@@ -74,6 +72,7 @@ class Report:
         source: Where the rows came from; never with a password.
         started_at: When the run started.
         seconds: How long the whole run took.
+        times: How long each piece of work took that was timed on its own, in seconds, by its name.
         flows: The stages in the order of the way.
         checks: Every count that was compared.
         rejections: Why rows were turned away.
@@ -85,6 +84,7 @@ class Report:
     source: str
     started_at: datetime
     seconds: float
+    times: Mapping[str, float]
     flows: Sequence[Flow]
     checks: Sequence[Check]
     rejections: Sequence[Rejection]

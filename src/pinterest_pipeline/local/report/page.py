@@ -1,6 +1,6 @@
 """The page itself: a report made into one HTML text, and that text put on the disk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -42,7 +42,6 @@ def render(report: Report) -> str:
         "number": wording.number,
     }
     environment.tests["number_column"] = wording.is_number
-    timed = [flow for flow in report.flows if flow.seconds]
     return environment.get_template("page.html").render(
         report=report,
         no_value=wording.NO_VALUE,
@@ -50,8 +49,8 @@ def render(report: Report) -> str:
         tiles=[(flow.rows, _TILES[flow.stage]) for flow in report.flows if flow.stage in _TILES],
         broken=[check for check in report.checks if not check.holds],
         flow_chart=_draw_flows(report.flows),
-        time_chart=_draw_times(timed),
-        slowest=max(timed, key=lambda flow: flow.seconds, default=None),
+        time_chart=_draw_times(report.times),
+        slowest=max(report.times, key=lambda name: report.times[name], default=None),
         parts=[_Part(answer, draw(answer)) for answer in report.answers],
         plotly=get_plotlyjs(),
     )
@@ -87,9 +86,9 @@ def _draw_flows(flows: Sequence[Flow]) -> Chart | None:
     return stacked_rows([flow.stage for flow in flows], series) if series else None
 
 
-def _draw_times(timed: Sequence[Flow]) -> Chart | None:
+def _draw_times(times: Mapping[str, float]) -> Chart | None:
     bars = [
-        Bar(flow.stage, flow.seconds, wording.duration(flow.seconds), f"{flow.stage}: {wording.duration(flow.seconds)}")
-        for flow in timed
+        Bar(name, seconds, wording.duration(seconds), f"{name}: {wording.duration(seconds)}")
+        for name, seconds in times.items()
     ]
     return rows_of_bars(bars) if bars else None
