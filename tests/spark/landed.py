@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.ingest.landing import Reader, ingest_landing
@@ -71,3 +72,10 @@ def bring_in(spark: SparkSession, lake: Lake, landing: Path, checkpoints: str) -
         (landing / "topics" / NAMES.topic(entity)).mkdir(parents=True, exist_ok=True)
     ingest_landing(spark, lake, NAMES, str(landing), checkpoints, Reader.FILES)
     refine(spark, lake, checkpoints)
+
+
+def mend(spark: SparkSession, lake: Lake, entity: Entity, wrong: str, right: str) -> None:
+    """Correct the text of the records in quarantine, as a person would."""
+    table = lake.quarantine(entity)
+    mended = spark.table(table).withColumn("payload", sf.replace("payload", sf.lit(wrong), sf.lit(right)))
+    mended.write.format("delta").mode("overwrite").saveAsTable(table)

@@ -8,7 +8,7 @@ from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER
 from pinterest_pipeline.publish import ANSWERS, publish
 from pinterest_pipeline.refine import replay
 from pinterest_pipeline.tables import Lake, table_version
-from tests.spark.landed import bring_in, keyed, land, record
+from tests.spark.landed import bring_in, keyed, land, mend, record
 
 Pass = Callable[[], None]
 
@@ -86,7 +86,7 @@ def test_replay_moves_what_is_clean_by_now_and_leaves_the_rest(
 ) -> None:
     land(landing, USER, 0, keyed(USER, 1, age=-3), keyed(USER, 2, age=-4))
     run()
-    spark.sql(f"UPDATE {lake.quarantine(USER)} SET payload = replace(payload, 'age\": -3', 'age\": 30')")
+    mend(spark, lake, USER, '"age": -3', '"age": 30')
     replay(spark, lake)
     assert [(row["ind"], row["age"]) for row in spark.table(lake.clean(USER)).collect()] == [(1, 30)]
     assert spark.table(lake.quarantine(USER)).count() == 1
@@ -95,6 +95,4 @@ def test_replay_moves_what_is_clean_by_now_and_leaves_the_rest(
 def test_unknown_fields_are_kept_aside(spark: SparkSession, lake: Lake, landing: Path, run: Pass) -> None:
     land(landing, USER, 0, record(USER, nickname="Ad", tags=["a", 1]))
     run()
-    assert [row["_extra"] for row in spark.table(lake.clean(USER)).collect()] == [
-        {"nickname": "Ad", "tags": '["a",1]'}
-    ]
+    assert [row["_extra"] for row in spark.table(lake.clean(USER)).collect()] == [{"nickname": "Ad", "tags": '["a",1]'}]
