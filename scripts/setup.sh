@@ -8,7 +8,7 @@ fail() {
     exit 2
 }
 
-python() {
+need_python() {
     command -v uv >/dev/null || [ -x .tools/bin/uv ] && return
     local found
     found=$(command -v python3 || true)
@@ -19,7 +19,7 @@ python() {
     .tools/bin/pip --quiet install uv || fail "uv could not be installed from PyPI; is there a network?"
 }
 
-java() {
+need_java() {
     local found="${JAVA_HOME:+$JAVA_HOME/bin/}java" version
     command -v "$found" >/dev/null || fail "Java 17 or 21 is needed, none was found; on Debian install openjdk-17-jre-headless"
     version=$("$found" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
@@ -27,7 +27,7 @@ java() {
 }
 
 # Tests start these themselves. Without them their tests say why they are skipped; on CI they must be there.
-servers() {
+need_servers() {
     local missing=()
     command -v chromium >/dev/null || missing+=(chromium)
     command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
@@ -43,4 +43,4 @@ servers() {
     fi
 }
 
-"$1"
+"need_$1"
