@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from pinterest_pipeline.entities import ENTITIES, CleanColumn, Entity
@@ -153,8 +154,12 @@ def table_version(spark: SparkSession, name: str) -> int:
     Args:
         spark: The session.
         name: The table's full name.
+
+    Raises:
+        StageError: There is no such table.
     """
-    newest = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").first()
-    if newest is None:
-        raise StageError(f"expected a Delta table with a history, {name} has none")
+    try:
+        newest = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()[0]
+    except AnalysisException as error:
+        raise StageError(f"expected the Delta table {name}, found none; create the tables first") from error
     return int(newest["version"])

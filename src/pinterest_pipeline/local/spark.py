@@ -9,7 +9,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from pinterest_pipeline.local.jars import jars, java
-from pinterest_pipeline.tables import Lake, quoted
+from pinterest_pipeline.tables import Lake, literal
 
 DELTA = "io.delta:delta-spark_4.1_2.13:4.4.0"
 CATALOG = "spark_catalog"
@@ -81,6 +81,6 @@ def attach_tables(spark: SparkSession, warehouse: Path, lake: Lake) -> None:
     """
     spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.full_schema}")
     for log in sorted((warehouse / f"{lake.schema}.db").glob("*/_delta_log")):
-        folder = quoted(str(log.parent.resolve()))
+        folder = literal(str(log.parent.resolve()))
         if not spark.catalog.tableExists(lake.table(log.parent.name)):
             spark.sql(f"CREATE TABLE {lake.table(log.parent.name)} USING DELTA LOCATION {folder}")

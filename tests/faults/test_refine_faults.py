@@ -1,0 +1,129 @@
+"""Stages that die between two commits, and stages that run into each other: nothing is lost, doubled or miscounted."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sf
+
+from pinterest_pipeline import refine as refining
+from pinterest_pipeline.entities import USER, Entity
+from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.ingest import landing
+from pinterest_pipeline.refine import refine, replay
+from pinterest_pipeline.tables import RAW, Lake
+from tests.spark.landed import NAMES, keyed, land, mend
+
+Counts = list[tuple[int, int, int, int]]
+
+
+@pytest.fixture(autouse=True)
+def one_entity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the stages for users only: the other two are the same code, at three times the cost."""
+    for module in (landing, refining):
+        monkeypatch.setattr(module, "ENTITIES", (USER,))
+
+
+class PowerCutError(Exception):
+    """Raised in the place of a step that is never reached."""
+
+
+def cut_off(monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str) -> None:
+    """Let the process die once just before a step of the module; the next time the step is taken."""
+    taken = getattr(module, step)
+
+    def die(*_: object) -> None:
+        monkeypatch.setattr(module, step, taken)
+        raise PowerCutError
+
+    monkeypatch.setattr(module, step, die)
+
+
+def arrive(spark: SparkSession, lake: Lake, *records: dict[str, Any]) -> None:
+    """Put records into the raw table, as ingest does."""
+    columns = {column.name: column.type for column in RAW if column.name != "arrived_at"}
+    rows = [(json.dumps(record), "s3", f"file:{line:010d}", "earlier/0") for line, record in enumerate(records)]
+    schema = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    arrived = spark.createDataFrame(rows, schema).withColumn("arrived_at", sf.current_timestamp())
+    arrived.write.format("delta").mode("append").saveAsTable(lake.raw(USER))
+
+
+def ages(spark: SparkSession, lake: Lake) -> list[tuple[int, int]]:
+    return sorted((row["ind"], row["age"]) for row in spark.table(lake.clean(USER)).collect())
+
+
+def counts(spark: SparkSession, lake: Lake, stage: str) -> Counts:
+    """Return read, kept, rejected and replaced of every recorded run of the stage."""
+    runs = spark.table(lake.runs).where(sf.col("stage") == stage)
+    return [tuple(row) for row in runs.select("rows_read", "rows_kept", "rows_rejected", "rows_replaced").collect()]
+
+
+@pytest.mark.parametrize("step", ["merge_newest", "record"])
+def test_a_refine_batch_that_died_between_two_commits_is_done_again_as_if_it_had_not(
+    spark: SparkSession, lake: Lake, checkpoints: str, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    arrive(spark, lake, keyed(USER, 1, age=20), keyed(USER, 1, age=21), keyed(USER, 2, age=22), keyed(USER, 3, age=-3))
+    cut_off(monkeypatch, refining, step)
+    with pytest.raises(StageError, match="resumes when it is started again"):
+        refine(spark, lake, checkpoints)
+    assert counts(spark, lake, "refine") == []
+    refine(spark, lake, checkpoints)
+    assert ages(spark, lake) == [(1, 21), (2, 22)]
+    assert spark.table(lake.quarantine(USER)).count() == 1
+    assert counts(spark, lake, "refine") == [(4, 2, 1, 1)]
+
+
+def test_an_ingest_batch_that_died_after_its_append_adds_nothing_again(
+    spark: SparkSession, lake: Lake, tmp_path: Path, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(tmp_path, USER, 0, keyed(USER, 1), keyed(USER, 2))
+
+    def ingest() -> None:
+        landing.ingest_landing(spark, lake, NAMES, str(tmp_path), checkpoints, landing.Reader.FILES)
+
+    cut_off(monkeypatch, landing, "record")
+    with pytest.raises(StageError, match="resumes when it is started again"):
+        ingest()
+    ingest()
+    assert spark.table(lake.raw(USER)).count() == 2
+    assert counts(spark, lake, "ingest") == [(2, 2, 0, 0)]
+
+
+@pytest.mark.parametrize("step", ["record", "_delete"])
+def test_a_replay_that_died_after_its_merge_is_done_again_with_the_same_counts(
+    spark: SparkSession, lake: Lake, checkpoints: str, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    arrive(spark, lake, keyed(USER, 1, age=-3), keyed(USER, 2, age=-4))
+    refine(spark, lake, checkpoints)
+    mend(spark, lake, USER, '"age": -3', '"age": 30')
+    cut_off(monkeypatch, refining, step)
+    with pytest.raises(PowerCutError):
+        replay(spark, lake)
+    replay(spark, lake)
+    assert ages(spark, lake) == [(1, 30)]
+    assert spark.table(lake.quarantine(USER)).count() == 1
+    assert counts(spark, lake, "replay") == [(2, 1, 1, 0)]
+
+
+def test_two_refiners_at_the_same_moment_keep_each_key_once(
+    spark: SparkSession, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(spark, lake, *(keyed(USER, key) for key in range(20)))
+    both_there, merge_newest = Barrier(2, timeout=120), refining.merge_newest
+
+    def merge_together(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> int:
+        both_there.wait()
+        return merge_newest(judged, lake, entity, batch)
+
+    monkeypatch.setattr(refining, "merge_newest", merge_together)
+    # One session has no two queries of one name; two jobs have a session each.
+    sessions = {"one": spark, "other": spark.newSession()}
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda name: refine(sessions[name], lake, str(tmp_path / name)), sessions))
+    assert [key for key, _ in ages(spark, lake)] == list(range(20))
+    assert sorted(counts(spark, lake, "refine")) == [(20, 0, 0, 20), (20, 20, 0, 0)]

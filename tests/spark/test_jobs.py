@@ -1,0 +1,76 @@
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from pinterest_pipeline import jobs
+from pinterest_pipeline.entities import ENTITIES, PIN
+from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.publish import ANSWERS, Answer, publishing
+from pinterest_pipeline.tables import Lake
+from tests.spark.landed import NAMES, keyed, land
+
+Task = Callable[[Sequence[str] | None], None]
+
+
+def place(lake: Lake) -> list[str]:
+    return ["--catalog", lake.catalog, "--schema", lake.schema]
+
+
+def reading(lake: Lake, landing: Path, checkpoints: str, reader: str = "files") -> list[str]:
+    known = ["--prefix", NAMES.prefix, "--landing", str(landing), "--checkpoints", checkpoints]
+    return [*place(lake), *known, "--reader", reader]
+
+
+@pytest.fixture
+def one_answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
+    """Publish one answer only: ten are ten commits more, and show no more of a task."""
+    answer = next(answer for answer in ANSWERS if answer.name == "q3a_most_followed_user_by_country")
+    monkeypatch.setattr(publishing, "ANSWERS", (answer,))
+    return answer
+
+
+def test_the_tasks_bring_what_has_landed_to_answers(
+    spark: SparkSession, lake: Lake, tmp_path: Path, checkpoints: str, one_answer: Answer
+) -> None:
+    for entity in ENTITIES:
+        land(tmp_path, entity, 0, keyed(entity, 1))
+    land(tmp_path, PIN, 1, "not a record")
+    jobs.tables(place(lake))
+    jobs.ingest(reading(lake, tmp_path, checkpoints))
+    jobs.refine([*place(lake), "--checkpoints", checkpoints])
+    jobs.replay(place(lake))
+    jobs.publish(place(lake))
+    assert [tuple(row) for row in spark.table(lake.table(one_answer.name)).collect()] == [
+        ("Norway", "Wood Works", 217_000)
+    ]
+    assert spark.table(lake.quarantine(PIN)).count() == 1
+
+
+def test_the_session_of_a_task_is_in_utc(spark: SparkSession) -> None:
+    spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+    assert jobs.session().conf.get("spark.sql.session.timeZone") == "UTC"
+
+
+@pytest.mark.usefixtures("spark")
+def test_a_folder_where_nothing_has_landed_is_one_clear_error(lake: Lake, tmp_path: Path, checkpoints: str) -> None:
+    land(tmp_path, PIN, 0, keyed(PIN, 1))
+    with pytest.raises(StageError, match=r"expected landed files in .*test-0001\.geo, .* is --landing right\?"):
+        jobs.ingest(reading(lake, tmp_path, checkpoints))
+    assert not Path(checkpoints).exists()
+
+
+def test_an_unknown_reader_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        jobs.ingest(reading(Lake("main", "pinterest"), Path("/landing"), "/checkpoints", reader="ftp"))
+    assert refusal.value.code == 2
+    assert "argument --reader: invalid" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", [jobs.tables, jobs.ingest, jobs.refine, jobs.replay, jobs.publish])
+def test_a_task_names_the_arguments_that_it_lacks(task: Task, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        task(["--catalog", "main"])
+    assert refusal.value.code == 2
+    assert "the following arguments are required: --schema" in capsys.readouterr().err

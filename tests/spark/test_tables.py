@@ -1,0 +1,83 @@
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pyspark.sql import SparkSession
+
+from pinterest_pipeline.entities import ENTITIES, USER
+from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.local.spark import CATALOG, attach_tables
+from pinterest_pipeline.tables import LINEAGE, Lake, create_tables, literal, quoted, table_version
+
+HOSTILE = ["it's", "a`b", "``", "\\", "\\'", "'; DROP TABLE pin; --", 'a "b"', "a\nb", "été", "%s {x} $y", "a.b c"]
+
+
+@pytest.fixture
+def tables(lake: Lake) -> list[str]:
+    return [*(name(entity) for entity in ENTITIES for name in (lake.raw, lake.clean, lake.quarantine)), lake.runs]
+
+
+def test_creating_the_tables_again_changes_nothing(spark: SparkSession, lake: Lake, tables: list[str]) -> None:
+    create_tables(spark, lake)
+    assert [table_version(spark, table) for table in tables] == [0] * len(tables)
+
+
+def test_a_clean_table_has_the_declared_columns_and_says_what_they_are(spark: SparkSession, lake: Lake) -> None:
+    declared = [(column.name, column.type, column.about) for column in (*USER.clean, *LINEAGE)]
+    there = [
+        (field.name, field.dataType.simpleString().upper(), field.metadata["comment"])
+        for field in spark.table(lake.clean(USER)).schema
+    ]
+    assert there == [(name, kind.replace(", ", ","), about) for name, kind, about in declared]
+
+
+def test_a_table_gains_a_declared_column_without_a_rewrite(spark: SparkSession, lake: Lake) -> None:
+    table = lake.runs
+    spark.sql(f"DROP TABLE {table}")
+    spark.sql(f"CREATE TABLE {table} (stage STRING, subject STRING) USING DELTA")
+    spark.createDataFrame([("refine", "pin")], "stage STRING, subject STRING").write.insertInto(table)
+    files = spark.table(table).inputFiles()
+    create_tables(spark, lake)
+    [row] = spark.table(table).collect()
+    assert (row["stage"], row["rows_read"]) == ("refine", None)
+    assert spark.table(table).inputFiles() == files
+
+
+def test_any_name_and_any_text_may_stand_in_sql(spark: SparkSession) -> None:
+    selected = ", ".join(f"{literal(text)} AS {quoted(text)}" for text in HOSTILE)
+    [row] = spark.sql(f"SELECT {selected}").collect()
+    assert row.asDict() == {text: text for text in HOSTILE}
+
+
+def test_a_backquote_does_not_end_the_name_of_a_catalog_or_schema() -> None:
+    assert Lake("a`b", "c`d").table("e`f") == "`a``b`.`c``d`.`e``f`"
+
+
+def test_a_comment_may_hold_a_quote(spark: SparkSession, lake: Lake) -> None:
+    text = "It's a \\ path"
+    spark.sql(f"COMMENT ON TABLE {lake.runs} IS {literal(text)}")
+    described = {row["col_name"]: row["data_type"] for row in spark.sql(f"DESCRIBE EXTENDED {lake.runs}").collect()}
+    assert described["Comment"] == text
+
+
+def test_a_table_that_is_not_there_has_no_version(spark: SparkSession, lake: Lake) -> None:
+    with pytest.raises(StageError, match="create the tables first"):
+        table_version(spark, lake.table("nowhere"))
+
+
+@pytest.fixture
+def earlier(spark: SparkSession) -> Iterator[Lake]:
+    lake = Lake(CATALOG, f"earlier_{uuid4().hex}")
+    yield lake
+    spark.sql(f"DROP SCHEMA {lake.full_schema} CASCADE")
+
+
+def test_tables_of_an_earlier_session_are_found_in_their_folder(
+    spark: SparkSession, earlier: Lake, tmp_path: Path
+) -> None:
+    warehouse = tmp_path / "it's a `warehouse`"
+    spark.range(3).write.format("delta").save(str(warehouse / f"{earlier.schema}.db" / "pin"))
+    for _ in range(2):
+        attach_tables(spark, warehouse, earlier)
+    assert spark.table(earlier.clean(ENTITIES[0])).count() == 3
