@@ -19,7 +19,8 @@ from pinterest_pipeline.errors import SettingsError
 from tests.bundle.quartz import quartz_faults
 from tests.bundle.resolver import Bundle, Tree
 
-CHAIN = ["tables", "ingest", "refine", "publish"]
+CHAINS = {"batch": ["tables", "ingest", "refine", "publish"], "replay": ["replay"]}
+SCHEDULED = {"batch"}
 DISTRIBUTION = "pinterest-pipeline"
 HOLDS_DATA = ("schemas", "volumes")
 WHEELS = "dist/*.whl"
@@ -87,11 +88,19 @@ def _texts(tree: object) -> Iterator[str]:
 
 
 def graph(bundle: Bundle) -> list[str]:
-    """Every task depends on tasks that are there, and they run one after the other in the data's way."""
-    needs = {task["task_key"]: [need["task_key"] for need in task.get("depends_on", [])] for task in tasks(bundle)}
+    """Every task depends on tasks of its job, and they run one after the other in the data's way."""
+    jobs_there = bundle.resources("jobs")
+    faults = [] if jobs_there.keys() == CHAINS.keys() else [f"expected the jobs {[*CHAINS]}, found {[*jobs_there]}"]
+    for key in jobs_there.keys() & CHAINS.keys():
+        faults += _graph_faults(jobs_there[key], CHAINS[key])
+    return faults
+
+
+def _graph_faults(job: Tree, chain: list[str]) -> list[str]:
+    needs = {task["task_key"]: [need["task_key"] for need in task.get("depends_on", [])] for task in job["tasks"]}
     faults = [f"{key} depends on {need}, which is no task" for key in needs for need in needs[key] if need not in needs]
-    chain = dict(zip(CHAIN, ([], *([key] for key in CHAIN)), strict=False))
-    return faults if needs == chain else [*faults, f"expected {' -> '.join(CHAIN)}, found {needs}"]
+    expected = dict(zip(chain, ([], *([key] for key in chain)), strict=False))
+    return faults if needs == expected else [*faults, f"expected {' -> '.join(chain)}, found {needs}"]
 
 
 def tasks(bundle: Bundle) -> list[Tree]:
@@ -100,9 +109,11 @@ def tasks(bundle: Bundle) -> list[Tree]:
 
 
 def schedule(bundle: Bundle) -> list[str]:
-    """Every schedule is a Quartz expression, in UTC."""
-    schedules = [job["schedule"] for job in bundle.resources("jobs").values()]
-    faults = [fault for each in schedules for fault in quartz_faults(each["quartz_cron_expression"])]
+    """The jobs that nobody starts have a schedule, and no other has: a Quartz expression, in UTC."""
+    found = {key: job["schedule"] for key, job in bundle.resources("jobs").items() if "schedule" in job}
+    schedules = found.values()
+    faults = [] if found.keys() == SCHEDULED else [f"expected schedules for {[*SCHEDULED]}, found {[*found]}"]
+    faults += [fault for each in schedules for fault in quartz_faults(each["quartz_cron_expression"])]
     return faults + [f"{each['timezone_id']} is not UTC" for each in schedules if each["timezone_id"] != "UTC"]
 
 
@@ -179,7 +190,11 @@ def places(bundle: Bundle) -> list[str]:
         if (values["catalog"], values["schema"]) not in schemas:
             faults.append(f"{job['name']} works in {values['schema']}, which is not declared")
         for key, place in volumes.items():
-            if values[key] != f"/Volumes/{'/'.join(place)}/{bundle.resources('volumes')[key]['name']}":
+            # A task that needs a place which its job does not name is refused by `parameters`.
+            if (
+                key in values
+                and values[key] != f"/Volumes/{'/'.join(place)}/{bundle.resources('volumes')[key]['name']}"
+            ):
                 faults.append(f"{job['name']} looks for {key} in {values[key]}")
     return faults
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 
 
 class BundleError(Exception):
-    """Raised when the bundle refers to something that is not there."""
+    """Raised when the bundle refers to something that is not there, or is written as the CLI cannot read it."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def load(root: Path, target: str, given: Mapping[str, str] = GIVEN) -> Bundle:
     """Read and resolve one target.
 
     Raises:
-        BundleError: A reference leads nowhere, or a variable has no value.
+        BundleError: A reference leads nowhere, a variable has no value, or the CLI could not read a file.
     """
     main = _read(root / "databricks.yml")
     files = {path: _read(path) for pattern in main["include"] for path in sorted(root.glob(pattern))}
@@ -79,8 +80,18 @@ def load(root: Path, target: str, given: Mapping[str, str] = GIVEN) -> Bundle:
 
 
 def _read(path: Path) -> Tree:
-    tree: Tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    _refuse_inline_merges(text, path)
+    tree: Tree = yaml.safe_load(text)
     return tree
+
+
+def _refuse_inline_merges(text: str, path: Path) -> None:
+    """Refuse what the CLI refuses and PyYAML takes: a map that stands behind `<<` itself."""
+    for key, value in pairwise(yaml.parse(text, yaml.SafeLoader)):
+        merges = isinstance(key, yaml.ScalarEvent) and key.value == "<<"
+        if merges and not isinstance(value, yaml.AliasEvent | yaml.SequenceStartEvent):
+            raise BundleError(f"{path.name}: expected an alias or a list behind <<")
 
 
 def _merged(base: Tree, over: Tree) -> Tree:

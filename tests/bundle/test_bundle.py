@@ -9,11 +9,12 @@ from tests.bundle import checks
 from tests.bundle.resolver import BundleError, load, targets
 
 ROOT = Path(__file__).parents[2]
-MAIN, JOB = "databricks.yml", "resources/batch.job.yml"
+MAIN, JOB, REPLAY = "databricks.yml", "resources/batch.job.yml", "resources/replay.job.yml"
 SCHEMA, LANDING = "resources/pinterest.schema.yml", "resources/landing.volume.yml"
 CRON = "default: 0 0 3 * * ?"
 INGEST, REFINE = "- task_key: ingest\n          <<", "- task_key: refine\n          <<"
 NEXT = "  schedule:\n"
+SCHEDULE = "      schedule: {quartz_cron_expression: '0 0 3 * * ?', timezone_id: UTC}\n"
 
 
 @pytest.fixture
@@ -52,6 +53,10 @@ BROKEN = [
     (checks.paths, MAIN, "- notebooks", "- notebook", "notebook is not there"),
     (checks.graph, JOB, INGEST, INGEST.replace("ingest", "digest"), "digest, which is no task"),
     (checks.graph, JOB, REFINE, REFINE.replace("refine", "tables"), "expected tables -> ingest"),
+    (checks.graph, JOB, "    batch:\n", "    nightly:\n", "expected the jobs"),
+    (checks.graph, REPLAY, "task_key: replay", "task_key: refine", "expected replay"),
+    (checks.schedule, JOB, "      schedule:\n", "      continuous:\n", "expected schedules for ['batch'], found []"),
+    (checks.schedule, REPLAY, "      queue:\n", SCHEDULE + "      queue:\n", "found ['batch', 'replay']"),
     (checks.schedule, MAIN, CRON, "default: 0 3 * * *", "expected 6 or 7 fields"),
     (checks.schedule, MAIN, CRON, "default: 0 0 3 * * *", "exactly one of"),
     (checks.schedule, JOB, "timezone_id: UTC", "timezone_id: Europe/Rome", "is not UTC"),
@@ -61,6 +66,7 @@ BROKEN = [
     (checks.wheel_tasks, JOB, "../dist/*.whl", "../dist/*.zip", "no environment default"),
     (checks.parameters, JOB, "--landing=", "--folder=", "ingest: "),
     (checks.parameters, JOB, "              - --prefix={{job.parameters.prefix}}\n", "", "--prefix"),
+    (checks.parameters, REPLAY, "--schema=", "--database=", "replay: "),
     (checks.parameters, JOB, "default: auto_loader", "default: by_hand", "invalid Reader value"),
     (checks.parameters, JOB, "{{job.parameters.prefix}}", "{{job.parameters.id}}", "no job parameter id"),
     (checks.places, JOB, "default: ${resources.schemas.pinterest.name}", "default: ${var.schema}", "not declared"),
@@ -68,6 +74,7 @@ BROKEN = [
     (checks.places, LANDING, "${resources.schemas.pinterest.name}", "${var.schema}", "volume landing is in"),
     (checks.guards, SCHEMA, "prevent_destroy: true", "prevent_destroy: false", "schemas.pinterest can be destroyed"),
     (checks.guards, JOB, "max_concurrent_runs: 1", "max_concurrent_runs: 2", "one run at a time"),
+    (checks.guards, REPLAY, "timeout_seconds: ${var.task_timeout_seconds}", "timeout_seconds: 0", "replay ends"),
     (checks.guards, JOB, "on_failure: ${var.notification_emails}", "on_failure: [x]", "mails to those who asked"),
     (checks.guards, MAIN, "default: 2\n", "default: 0\n", "ingest is tried again"),
     (checks.guards, MAIN, "default: 14400", "default: 60", "slow runs reported"),
@@ -109,6 +116,20 @@ def test_a_target_cannot_set_a_variable_that_is_not_declared(copy: Path) -> None
 
     with pytest.raises(BundleError, match="prefiks"):
         load(copy, "dev")
+
+
+@pytest.mark.parametrize("merged", ["{max_retries: 2}", "&own {max_retries: 2}", "attempts"])
+def test_a_merge_of_anything_but_aliases_is_refused(copy: Path, merged: str) -> None:
+    break_it(copy, JOB, "<<: *attempts", f"<<: {merged}")
+
+    with pytest.raises(BundleError, match="behind <<"):
+        load(copy, "dev")
+
+
+def test_a_merge_of_a_list_of_aliases_is_one_of_them_all(copy: Path) -> None:
+    break_it(copy, JOB, "<<: *attempts", "<<: [*attempts]")
+
+    assert load(copy, "dev").resources("jobs") == load(ROOT, "dev").resources("jobs")
 
 
 def test_the_bucket_must_be_given() -> None:
