@@ -12,7 +12,7 @@
 # MAGIC | `unmount` | The mount is taken away; the bucket keeps its files. |
 # MAGIC
 # MAGIC The keys come from the secret scope, or where none is named from the Delta table of the uploaded credential file
-# MAGIC (columns `Access key ID` and `Secret access key`). They are never shown.
+# MAGIC (columns `Access key ID` and `Secret access key`). They are never shown, and not needed again once the bucket is mounted.
 
 # COMMAND ----------
 
@@ -76,7 +76,7 @@ bucket = dbutils.widgets.get("bucket")
 # COMMAND ----------
 
 if access == "mount":
-    mount(dbutils, bucket, read_keys(spark, dbutils, scope, credentials), landing)
+    mount(dbutils, bucket, lambda: read_keys(spark, dbutils, scope, credentials), landing)
 
 # COMMAND ----------
 

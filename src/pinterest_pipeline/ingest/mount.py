@@ -8,7 +8,7 @@ A mount is made once and stays; a cluster that was already running sees it after
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
@@ -73,17 +73,17 @@ def mounted_source(dbutils: HasFileSystem, mount_point: str = MOUNT_POINT) -> st
     return next((source for place, source, *_ in mounts if place == mount_point), None)
 
 
-def mount(dbutils: HasFileSystem, bucket: str, keys: AwsKeys, mount_point: str = MOUNT_POINT) -> bool:
+def mount(dbutils: HasFileSystem, bucket: str, keys: Callable[[], AwsKeys], mount_point: str = MOUNT_POINT) -> bool:
     """See to it that the bucket, and no other, is mounted there.
 
-    Nothing happens where it already is, so a notebook may call this on every run. New keys for the same bucket do
-    not show from outside: unmount first.
+    Nothing happens where it already is, so a notebook may call this on every run, also when the keys are long gone.
+    New keys for the same bucket do not show from outside: unmount first.
 
     Args:
         dbutils: The notebook's own.
         bucket: Name of the S3 bucket.
-        keys: What may read it. They travel as settings of this one mount, never in its URL, where everybody would
-            read them in the list of mounts.
+        keys: Reads the keys of who may read it; called only where something must be mounted. They travel as settings
+            of this one mount, never in its URL, where everybody would read them in the list of mounts.
         mount_point: The folder, under `/mnt/`.
 
     Returns:
@@ -91,16 +91,18 @@ def mount(dbutils: HasFileSystem, bucket: str, keys: AwsKeys, mount_point: str =
 
     Raises:
         SettingsError: The bucket's name or the mount point cannot be one.
-        StageError: The workspace refused. Where another bucket was mounted before, nothing is mounted then.
+        StageError: The keys cannot be read, and all is as it was; or the workspace refused, and where another bucket
+            was mounted before, nothing is mounted then.
     """
     source = source_url(bucket)
     _check_mount_point(mount_point)
     there = mounted_source(dbutils, mount_point)
     if there is not None and there.rstrip("/") == source:
         return False
+    pair = keys()
     unmount(dbutils, mount_point)
-    settings = {"fs.s3a.access.key": keys.access_key_id, "fs.s3a.secret.key": keys.secret_access_key}
-    with _Asking(f"mounting {source} at {mount_point}", keys):
+    settings = {"fs.s3a.access.key": pair.access_key_id, "fs.s3a.secret.key": pair.secret_access_key}
+    with _Asking(f"mounting {source} at {mount_point}", pair):
         dbutils.fs.mount(source, mount_point, extra_configs=settings)
     return True
 
