@@ -26,6 +26,12 @@ def read_arguments() -> LocalCloudSettings:
     parser.add_argument("--rest-proxy-port", type=int, default=0, help="0 is any free one")
     parser.add_argument("--kafka-port", type=int, default=0, help="0 is any free one")
     parser.add_argument("--flush-size", type=int, default=Rotation.flush_size, help="records a file, at most")
+    parser.add_argument(
+        "--rotate-interval-ms",
+        type=int,
+        default=Rotation.rotate_interval_ms,
+        help="span of the records' own times in a file, at most; 0 is any",
+    )
     parser.add_argument("--target", default="", help="where the sink writes: a folder or s3://bucket/prefix")
     parser.add_argument("--s3-endpoint", help="URL of an S3 emulator")
     options = parser.parse_args()
@@ -35,7 +41,7 @@ def read_arguments() -> LocalCloudSettings:
         api_port=options.port,
         rest_proxy_port=options.rest_proxy_port,
         broker_port=options.kafka_port,
-        rotation=Rotation(flush_size=options.flush_size),
+        rotation=Rotation(options.flush_size, options.rotate_interval_ms),
         target=options.target,
         s3_endpoint=options.s3_endpoint,
     )

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.local.source_data import fill_source
+from pinterest_pipeline.post.connection import without_password
 
 
 def main() -> None:
@@ -13,10 +14,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000, help="rows of each table (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same rows (default: %(default)s)")
-    parser.add_argument("--url", default="sqlite:///source.db", help="SQLAlchemy URL (default: %(default)s)")
+    parser.add_argument(
+        "--url", default="sqlite:///source.db", help="SQLAlchemy URL without a password (default: %(default)s)"
+    )
     parser.add_argument("--replace", action="store_true", help="drop the three tables if they are there")
     options = parser.parse_args()
-    fill_source(options.url, options.rows, options.seed, replace=options.replace)
+    fill_source(without_password(options.url), options.rows, options.seed, replace=options.replace)
     Console(highlight=False).print(f"3 tables of {options.rows:,} rows each, made with seed {options.seed}")
 
 

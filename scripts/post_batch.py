@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +19,7 @@ from pinterest_pipeline.console import run_script
 from pinterest_pipeline.entities import Entity, Names
 from pinterest_pipeline.post.batch import PostSettings, Tally, post_batch
 from pinterest_pipeline.post.client import Pace
+from pinterest_pipeline.post.connection import without_password
 from pinterest_pipeline.post.signing import AuthKind, open_auth
 from pinterest_pipeline.post.source import open_source, read_credentials
 
@@ -45,7 +46,7 @@ def main() -> None:
         insecure_http=options.insecure_http,
         restart=options.restart,
     )
-    source = open_source(options.source, secrets)
+    source = open_source(without_password(options.source), secrets)
     try:
         with _bars(console) as bars:
             tallies = post_batch(source, settings, _shown(bars))
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--source",
         default="",
-        help="database URL, best without user and password, or folder (default: SOURCE_DATABASE_URL)",
+        help="database URL without a password, or folder (default: SOURCE_DATABASE_URL)",
     )
     parser.add_argument("--api", required=True, help="the API's URL, with its stage")
     parser.add_argument("--prefix", required=True, help="what topic names begin with: the deployment's id")
@@ -108,13 +109,18 @@ def _shown(bars: Progress) -> Callable[[Tally], None]:
     return show
 
 
-def _summary(tallies: Iterable[Tally]) -> Table:
-    table = Table("", *("in the source", "posted before", "read", "posted", "dead letters"))
+def _summary(tallies: Sequence[Tally]) -> Table:
+    repeated = any(tally.repeated for tally in tallies)
+    table = Table("", "in the source", "posted before", "read", "posted", "dead letters")
+    if repeated:
+        table.add_column("perhaps twice")
     for column in table.columns[1:]:
         column.justify = "right"
     for tally in tallies:
         dead = tally.dead + tally.dead_already
-        counts = (tally.rows, tally.already, tally.read, tally.posted, dead)
+        counts = [tally.rows, tally.already, tally.read, tally.posted, dead]
+        if repeated:
+            counts.append(tally.repeated)
         table.add_row(tally.entity.name, *(f"{count:,}" for count in counts))
     return table
 

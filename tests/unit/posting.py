@@ -10,7 +10,8 @@ import sqlalchemy
 from pinterest_pipeline.entities import ENTITIES, Entity, Kind, Names
 from pinterest_pipeline.post.batch import PostSettings
 from pinterest_pipeline.post.client import Pace
-from pinterest_pipeline.post.source import source_table
+from pinterest_pipeline.post.records import Place, Record
+from pinterest_pipeline.post.source import Source, source_table
 from tests.unit.fake_api import FakeApi
 
 NAMES = Names("abc123")
@@ -70,3 +71,22 @@ def post_settings(api: FakeApi, folder: Path, pace: Pace = QUICK, *, restart: bo
         pace=pace,
         restart=restart,
     )
+
+
+def read(source: Source, entity: Entity, after: Place | None = None, size: int = 500) -> list[Record]:
+    """Read all rows that follow a place."""
+    return [record for page in source.pages(entity, after, size) for record in page.records]
+
+
+def database(folder: Path, **rows: list[dict[str, Any]]) -> str:
+    """Make an SQLite source of these rows and return its URL."""
+    url = f"sqlite:///{folder / 'source.db'}"
+    fill(sqlalchemy.create_engine(url), rows)
+    return url
+
+
+def execute(url: str, *statements: str) -> None:
+    """Change a database."""
+    with sqlalchemy.create_engine(url).begin() as connection:
+        for statement in statements:
+            connection.execute(sqlalchemy.text(statement))

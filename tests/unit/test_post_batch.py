@@ -7,18 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinterest_pipeline.entities import ENTITIES, PIN, USER, Entity
-from pinterest_pipeline.errors import PostError, SettingsError
+from pinterest_pipeline.errors import PostError, SettingsError, SourceError
 from pinterest_pipeline.post.batch import HOPELESS, Tally, in_order, post_batch
 from pinterest_pipeline.post.client import Pace
 from pinterest_pipeline.post.progress import Mark, Progress, open_progress
-from pinterest_pipeline.post.records import Page
+from pinterest_pipeline.post.records import Page, Place
 from pinterest_pipeline.post.source import Source, open_source
 from tests.unit.fake_api import FakeApi, fake_api, status
-from tests.unit.posting import NAMES, QUICK, folder_of, json_rows, post_settings, sqlite_url
+from tests.unit.posting import NAMES, QUICK, fill, folder_of, json_rows, post_settings, row, sqlite_url
 
 ROWS = 45
 PIN_TOPIC = NAMES.topic(PIN)
@@ -57,6 +58,49 @@ def test_no_page_of_a_folder_overtakes_another_since_the_newest_of_a_key_must_co
     post_batch(open_source(str(folder_of(tmp_path, pin=lines))), post_settings(api, tmp_path))
 
     assert api.values(PIN_TOPIC) == [json.loads(line) for line in lines]
+
+
+def test_the_newest_of_a_key_comes_last_also_when_the_older_one_goes_again(api: FakeApi, tmp_path: Path) -> None:
+    source = open_source(str(folder_of(tmp_path, user=['{"ind":1,"age":20}', '{"ind":"1","age":21}'])))
+    api.script.append(lambda call: api.take_some(call, lambda record: 2 if record["value"]["age"] == 20 else None))
+
+    tallies = post_batch(source, post_settings(api, tmp_path))
+
+    assert api.values(NAMES.topic(USER))[-1]["age"] == 21
+    assert tallies[-1] == Tally(USER, 2, read=2, posted=2, repeated=2)
+
+
+def test_rows_that_came_before_the_place_where_a_run_stopped_are_not_passed_over(
+    api: FakeApi, source: Source, tmp_path: Path
+) -> None:
+    post_batch(source, post_settings(api, tmp_path))
+    fill(sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'source.db'}"), {"pin": [row(PIN, 3)]})
+
+    with pytest.raises(PostError, match=r"1 rows of pinterest_data lie before .* --restart"):
+        post_batch(source, post_settings(api, tmp_path))
+    post_batch(source, post_settings(api, tmp_path, restart=True))
+
+    assert api.keys(PIN_TOPIC)[3] == 1
+
+
+def test_rows_that_came_behind_the_place_where_a_run_stopped_are_posted(
+    api: FakeApi, source: Source, tmp_path: Path
+) -> None:
+    post_batch(source, post_settings(api, tmp_path))
+    fill(sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'source.db'}"), {"pin": [row(PIN, 2 * ROWS)]})
+
+    tallies = post_batch(source, post_settings(api, tmp_path))
+
+    assert tallies[0] == Tally(PIN, ROWS + 1, already=ROWS, read=1, posted=1)
+
+
+def test_another_file_in_the_place_of_a_posted_one_is_not_passed_over(api: FakeApi, tmp_path: Path) -> None:
+    source = open_source(str(folder_of(tmp_path, pin=["old 1", "old 2"])))
+    post_batch(source, post_settings(api, tmp_path))
+    folder_of(tmp_path, pin=["new 1", "new 2"])
+
+    with pytest.raises(SourceError, match=r"pin\.jsonl .* --restart"):
+        post_batch(source, post_settings(api, tmp_path))
 
 
 def test_a_finished_run_started_again_posts_nothing(api: FakeApi, source: Source, tmp_path: Path) -> None:
@@ -172,9 +216,9 @@ def test_progress_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 def test_progress_survives_in_its_file(tmp_path: Path) -> None:
-    Progress(tmp_path / "progress.json").save("a", Mark(5, 4, 1))
+    Progress(tmp_path / "progress.json").save("a", Mark(5, 4, 1, 77))
 
-    assert Progress(tmp_path / "progress.json").mark("a") == Mark(5, 4, 1)
+    assert Progress(tmp_path / "progress.json").mark("a") == Mark(5, 4, 1, 77)
     assert Progress(tmp_path / "progress.json").mark("b") == Mark()
     assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
 
@@ -260,7 +304,7 @@ class Crashing:
     def count(self, entity: Entity) -> int:
         return self._source.count(entity)
 
-    def pages(self, entity: Entity, after: int | None, size: int) -> Iterator[Page]:
+    def pages(self, entity: Entity, after: Place | None, size: int) -> Iterator[Page]:
         for page in self._source.pages(entity, after, size):
             if not self._left:
                 raise KeyboardInterrupt

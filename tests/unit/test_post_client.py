@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import Response
 
 from pinterest_pipeline.errors import PostError, SettingsError
-from pinterest_pipeline.post.answers import TryAgainError, read_answer
+from pinterest_pipeline.post.answers import TryAgainError, read_answer, read_failure
 from pinterest_pipeline.post.client import ApiClient, Pace, check_api
 from pinterest_pipeline.post.payloads import body, pack
 from pinterest_pipeline.post.records import Record, json_text
@@ -58,6 +58,24 @@ def test_only_the_failed_records_go_again(api: FakeApi, client: ApiClient) -> No
     assert max(api.keys(TOPIC).values()) == 1
 
 
+def test_a_record_goes_again_behind_an_earlier_one_of_its_key(api: FakeApi, client: ApiClient) -> None:
+    api.script.append(lambda call: api.take_some(call, lambda record: 2 if record["value"] == "b" else None))
+    sent = [Record(1, '"a"', 0), Record(1, '"b"', 1), Record(2, '"c"', 2), Record(1, '"d"', 3), Record(None, '"e"', 4)]
+
+    outcome = client.post(TOPIC, sent)
+
+    assert api.values(TOPIC) == ["a", "c", "d", "e", "b", "d"]
+    assert (outcome.posted, outcome.repeated) == (5, 2)
+
+
+def test_records_without_a_key_do_not_go_again_for_each_other(api: FakeApi, client: ApiClient) -> None:
+    api.script.append(lambda call: api.take_some(call, lambda record: 2 if record["value"] == "a" else None))
+
+    client.post(TOPIC, [Record(None, '"a"', 0), Record(None, '"b"', 1)])
+
+    assert api.values(TOPIC) == ["b", "a"]
+
+
 def test_a_record_that_never_passes_is_refused_with_the_reason(api: FakeApi, client: ApiClient) -> None:
     api.otherwise = lambda call: api.take_some(call, lambda record: 1 if record["key"] == 3 else None)
 
@@ -75,12 +93,38 @@ def test_what_passes_later_is_sent_again(api: FakeApi, client: ApiClient, code: 
     assert len(api.calls) == 3
 
 
+@pytest.mark.parametrize(("code", "repeated"), [(429, 0), (408, 6), (500, 6), (504, 6)])
+def test_what_may_be_in_and_goes_again_is_counted(api: FakeApi, client: ApiClient, code: int, repeated: int) -> None:
+    api.script.extend([status(code), status(code)])
+
+    assert client.post(TOPIC, records(3)).repeated == repeated
+
+
+def test_what_is_in_twice_is_never_more_than_what_is_counted(api: FakeApi, client: ApiClient) -> None:
+    def take_and_fail(call: Call) -> Response:
+        api.take(call)
+        return status(502)(call)
+
+    api.script.extend([take_and_fail, status(413), take_and_fail])
+
+    outcome = client.post(TOPIC, records(4))
+
+    assert (outcome.posted, outcome.repeated) == (4, 6)
+    assert len(api.taken) == outcome.posted + outcome.repeated
+
+
+def test_what_never_left_is_not_counted() -> None:
+    assert not read_failure(httpx.ConnectError("refused")).maybe_in
+    assert read_failure(httpx.ReadError("reset")).maybe_in
+    assert read_failure(httpx.ReadTimeout("late")).maybe_in
+
+
 def test_an_answer_that_takes_too_long_is_asked_for_again(api: FakeApi) -> None:
     api.slow.append(1.0)
 
     with ApiClient(api.url, Pace(answer_within=0.3, first_wait=0.001)) as client:
-        assert client.post(TOPIC, records(3)).posted == 3
-    assert len(api.calls) == 2
+        outcome = client.post(TOPIC, records(3))
+    assert (outcome.posted, outcome.repeated, len(api.calls)) == (3, 3, 2)
 
 
 def test_waits_grow_are_random_and_stop_after_the_last_try(api: FakeApi) -> None:

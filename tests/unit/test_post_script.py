@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pinterest_pipeline.entities import ENTITIES, PIN
-from tests.unit.fake_api import FakeApi
+from tests.unit.fake_api import FakeApi, status
 from tests.unit.posting import NAMES, folder_of, json_rows, sqlite_url
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "post_batch.py"
@@ -42,6 +42,31 @@ def test_a_run_posts_everything_and_shows_the_counts(api: FakeApi, tmp_path: Pat
         assert any(entity.name in line and line.count("30") == 3 for line in done.stdout.splitlines())
 
 
+def test_rows_that_may_be_in_twice_are_shown_only_where_there_are_any(api: FakeApi, tmp_path: Path) -> None:
+    folder_of(tmp_path, pin=json_rows(PIN, 3))
+    api.script.append(status(502))
+
+    assert "perhaps twice" in run(api.url, tmp_path, str(tmp_path)).stdout
+    assert "perhaps twice" not in run(api.url, tmp_path, str(tmp_path)).stdout
+
+
+def test_a_url_with_a_password_may_stand_in_the_environment(api: FakeApi, tmp_path: Path) -> None:
+    done = run(api.url, tmp_path, "", SOURCE_DATABASE_URL=f"mysql://user:{SHOWN}@127.0.0.1:1/d")
+
+    assert "Connection refused" in done.stderr
+    assert SHOWN not in done.stderr
+
+
+def test_a_generated_source_s_url_may_hold_no_password_either(tmp_path: Path) -> None:
+    make = [sys.executable, str(SCRIPT.with_name("make_source.py")), "--url", f"mysql://user:{SHOWN}@127.0.0.1:1/d"]
+
+    done = subprocess.run(make, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "SOURCE_DATABASE_PASSWORD" in done.stderr
+    assert SHOWN not in done.stderr
+
+
 def test_dead_letters_end_with_exit_code_1_and_say_where_they_are(api: FakeApi, tmp_path: Path) -> None:
     folder_of(tmp_path, pin=json_rows(PIN, 3))
     api.otherwise = lambda call: api.take_some(call, lambda record: 1 if record["key"] == 1 else None)
@@ -56,7 +81,8 @@ def test_dead_letters_end_with_exit_code_1_and_say_where_they_are(api: FakeApi, 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (["--source", f"mysql://user:{SHOWN}@127.0.0.1:1/d"], "Connection refused"),
+        (["--source", f"mysql://user:{SHOWN}@127.0.0.1:1/d"], "SOURCE_DATABASE_PASSWORD"),
+        (["--source", "mysql://127.0.0.1:1/d"], "Connection refused"),
         (["--source", "nowhere"], "no folder nowhere"),
         (["--api", "http://10.0.0.7"], "--insecure-http"),
         (["--prefix", "A_B"], "the prefix must be"),

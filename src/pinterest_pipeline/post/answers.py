@@ -20,6 +20,7 @@ _CHECK = {
     403: "it refuses you: check --auth, the permission execute-api:Invoke or the key, and the stage in --api",
     404: "there is no such topic there: check --api with its stage, --prefix, and that the topics are made",
 }
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _BAD_BATCH = frozenset({400, 413, 422})
 _LONGEST_WAIT = 300.0
 _LONGEST_QUOTE = 200
@@ -38,12 +39,14 @@ class TryAgainError(Exception):
 
     Attributes:
         wait: How many seconds the API asked to wait; 0 where it did not.
+        maybe_in: Whether the records may be in nevertheless.
     """
 
-    def __init__(self, reason: str, wait: float = 0.0) -> None:
-        """Keep the reason and the wait."""
+    def __init__(self, reason: str, wait: float = 0.0, *, maybe_in: bool = False) -> None:
+        """Keep the reason, the wait and whether the records may be in."""
         super().__init__(reason)
         self.wait = wait
+        self.maybe_in = maybe_in
 
 
 class BadBatchError(Exception):
@@ -54,7 +57,8 @@ def read_answer(response: httpx.Response, records: Sequence[Record]) -> tuple[li
     """Read the answer to a request.
 
     Returns:
-        The records to send again, and those that never pass. All others are in.
+        The records to send again, and those that never pass. All others are in. A record that is in goes again
+        behind an earlier one of its key: the last of a key in the topic must stay the last of it in the request.
 
     Raises:
         TryAgainError: The API is too busy or broken for the moment.
@@ -63,16 +67,20 @@ def read_answer(response: httpx.Response, records: Sequence[Record]) -> tuple[li
     """
     status = response.status_code
     if status in {_TOO_MANY, _REQUEST_TIMEOUT} or status >= _SERVER_ERRORS:
-        raise TryAgainError(f"HTTP {status} {_quote(response)}".strip(), _retry_after(response))
+        raise TryAgainError(
+            f"HTTP {status} {_quote(response)}".strip(), _retry_after(response), maybe_in=status != _TOO_MANY
+        )
     if status in _BAD_BATCH:
         raise BadBatchError(f"HTTP {status} {_quote(response)}".strip())
     if status != httpx.codes.OK:
         check = _CHECK.get(status, "expected 200: check --api")
         raise PostError(f"{response.url} answered {status}: {check} {_quote(response)}".strip())
-    again, never = [], []
+    again, never, overtaken = [], [], set[int]()
     for record, (code, error) in zip(records, _results(response, len(records)), strict=True):
-        if code in _RETRIABLE_CODES:
+        if code in _RETRIABLE_CODES or (not code and record.key in overtaken):
             again.append(record)
+            if record.key is not None:
+                overtaken.add(record.key)
         elif code:
             never.append(Refusal(record, f"error_code {code}: {error}"))
     return again, never
@@ -92,7 +100,7 @@ def read_failure(error: httpx.TransportError) -> TryAgainError:
                 "file in SSL_CERT_FILE"
             ) from error
         cause = cause.__cause__ or cause.__context__
-    return TryAgainError(f"{type(error).__name__} {error}".strip())
+    return TryAgainError(f"{type(error).__name__} {error}".strip(), maybe_in=not isinstance(error, _NEVER_SENT))
 
 
 def _results(response: httpx.Response, count: int) -> list[tuple[int | None, str]]:

@@ -62,6 +62,7 @@ class Tally:
         read: Rows that this run read and knows the end of.
         posted: Of these, rows that the API confirmed.
         dead: Of these, rows now in the dead-letter file.
+        repeated: Rows that this run sent again though they may have been in: no more than these are in twice.
     """
 
     entity: Entity
@@ -71,6 +72,7 @@ class Tally:
     read: int = 0
     posted: int = 0
     dead: int = 0
+    repeated: int = 0
 
 
 def post_batch(
@@ -88,8 +90,9 @@ def post_batch(
 
     Raises:
         SettingsError: A setting cannot be used, or another run has the progress file.
-        SourceError: The source cannot be read.
-        PostError: The API refuses or fails for good; a new run goes on where this one stopped.
+        SourceError: The source cannot be read, or what earlier runs read of it has changed.
+        PostError: The API refuses or fails for good, and a new run goes on where this one stopped; or the source has
+            rows that no run will come to without `restart`.
     """
     with ExitStack() as stack:
         client = stack.enter_context(
@@ -140,7 +143,7 @@ class _Run:
         entity = tally.entity
         topic = self.settings.names.topic(entity)
         mark = self.progress.mark(self._name(entity))
-        pages = self.source.pages(entity, mark.position, self.settings.pace.records_per_request)
+        pages = self.source.pages(entity, mark.place, self.settings.pace.records_per_request)
         self.on_progress(tally)
         # The newest record of a key wins, and Kafka's order says which that is: no later page may overtake.
         window = 1 if self.source.repeats_keys else self.settings.pace.in_flight
@@ -149,6 +152,7 @@ class _Run:
             mark = self._confirm(entity, mark, page, outcome)
             tally = _counted(tally, page, outcome)
             self.on_progress(tally)
+        _check_complete(tally)
         return tally
 
     def _submit(self, topic: str, page: Page) -> Future[Outcome]:
@@ -157,7 +161,7 @@ class _Run:
     def _confirm(self, entity: Entity, mark: Mark, page: Page, outcome: Outcome) -> Mark:
         # In this order: a dead letter may be written twice after a crash, but never be missing.
         append_dead_letters(self.settings.dead_letters, entity, outcome.refused)
-        mark = Mark(page.last, mark.posted + outcome.posted, mark.dead + len(outcome.refused))
+        mark = Mark(page.last.position, mark.posted + outcome.posted, mark.dead + len(outcome.refused), page.last.check)
         self.progress.save(self._name(entity), mark)
         return mark
 
@@ -171,7 +175,18 @@ def _counted(tally: Tally, page: Page, outcome: Outcome) -> Tally:
         read=tally.read + len(page.records),
         posted=tally.posted + outcome.posted,
         dead=tally.dead + len(outcome.refused),
+        repeated=tally.repeated + outcome.repeated,
     )
+
+
+def _check_complete(tally: Tally) -> None:
+    """Stop where rows came into the source behind the place that earlier runs had reached."""
+    missed = tally.rows - tally.already - tally.dead_already - tally.read
+    if missed > 0:
+        raise PostError(
+            f"{missed:,} rows of {tally.entity.source_table} lie before the place where earlier runs stopped; "
+            "run again with --restart (rows that are in already exist once in the end)"
+        )
 
 
 def _check_hope(topic: str, page: Page, outcome: Outcome) -> None:

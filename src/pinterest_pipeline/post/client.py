@@ -41,10 +41,21 @@ _CONNECT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of some records: how many are in, and which never pass."""
+    """What became of some records.
+
+    Attributes:
+        posted: How many are in.
+        refused: Which never pass.
+        repeated: How many were sent again though they may have been in: no more than these are in twice.
+    """
 
     posted: int
     refused: tuple[Refusal, ...]
+    repeated: int = 0
+
+    def __add__(self, other: Self) -> "Outcome":
+        """Return what became of both."""
+        return Outcome(self.posted + other.posted, self.refused + other.refused, self.repeated + other.repeated)
 
 
 @dataclass(frozen=True)
@@ -152,23 +163,27 @@ class ApiClient:
             PostError: The API refuses every request, or still fails after the last try.
         """
         packing = pack(records, self._pace.records_per_request, self._pace.most_bytes)
-        refused = [
-            Refusal(record, f"larger than a request may be ({self._pace.most_bytes:,} bytes)")
-            for record in packing.too_large
-        ]
+        reason = f"larger than a request may be ({self._pace.most_bytes:,} bytes)"
+        outcome = Outcome(0, tuple(Refusal(record, reason) for record in packing.too_large))
         for request in packing.requests:
-            refused += self._deliver(topic, request)
-        return Outcome(len(records) - len(refused), tuple(refused))
+            outcome += self._deliver(topic, request)
+        return outcome
 
-    def _deliver(self, topic: str, records: Sequence[Record]) -> list[Refusal]:
+    def _deliver(self, topic: str, records: Sequence[Record]) -> Outcome:
         if self._stopped.is_set():
             raise PostError("posting was stopped; run the same command again to go on")
-        waiting, refused = list(records), list[Refusal]()
+        waiting, refused, repeated = list(records), list[Refusal](), 0
 
         def attempt() -> None:
-            nonlocal waiting
-            waiting, never = self._send(topic, waiting)
+            nonlocal waiting, repeated
+            try:
+                waiting, never = self._send(topic, waiting)
+            except TryAgainError as error:
+                repeated += len(waiting) if error.maybe_in else 0
+                raise
             refused.extend(never)
+            # Also after an error code: a broker may have written what the proxy gave up waiting for.
+            repeated += len(waiting)
             if waiting:
                 raise TryAgainError(f"{len(waiting)} of {len(records)} records failed for the moment")
 
@@ -180,12 +195,13 @@ class ApiClient:
                 "run the same command again to go on from there"
             ) from error
         except BadBatchError as error:
-            refused.extend(self._halve(topic, waiting, str(error)))
-        return refused
+            halves = self._halve(topic, waiting, str(error))
+            return Outcome(len(records) - len(waiting) - len(refused), tuple(refused), repeated) + halves
+        return Outcome(len(records) - len(refused), tuple(refused), repeated)
 
-    def _halve(self, topic: str, records: Sequence[Record], reason: str) -> list[Refusal]:
+    def _halve(self, topic: str, records: Sequence[Record], reason: str) -> Outcome:
         if len(records) == 1:
-            return [Refusal(records[0], reason)]
+            return Outcome(0, (Refusal(records[0], reason),))
         half = len(records) // 2
         return self._deliver(topic, records[:half]) + self._deliver(topic, records[half:])
 

@@ -21,6 +21,24 @@ _USUAL_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 _SECRET_WORDS = ("pass", "key", "secret", "token")
 
 
+def without_password(location: str) -> str:
+    """Return a location from a command line, where everybody on the machine can read it.
+
+    Raises:
+        SettingsError: It is a URL with a password.
+    """
+    try:
+        url = sqlalchemy.make_url(location)
+    except (ArgumentError, ValueError):  # a folder, or an URL that nothing can be made of
+        return location
+    if url.password or any("passw" in name.lower() for name in url.query):
+        raise SettingsError(
+            "everybody on this machine can read a password in a command line; take it out of the URL and set "
+            f"{SETTING}PASSWORD instead (posting also reads a credentials file, or the whole URL as {SETTING}URL)"
+        )
+    return location
+
+
 def database_url(location: str, settings: Mapping[str, str]) -> URL:
     """Read a database URL and add the user and password from the settings where it has none.
 

@@ -12,7 +12,7 @@ from sqlalchemy.types import DateTime, Double, Integer, String, TypeEngine
 
 from pinterest_pipeline.entities import ENTITIES, Entity, Kind
 from pinterest_pipeline.errors import SourceError
-from pinterest_pipeline.post.records import Page, Record, json_text, whole_number
+from pinterest_pipeline.post.records import Page, Place, Record, json_text, whole_number
 
 # SQLAlchemy writes every moment into SQLite with six digits of fraction; none of them means none.
 _NO_FRACTION = ".000000"
@@ -82,7 +82,7 @@ class DatabaseSource:
             )
         return int(rows)
 
-    def pages(self, entity: Entity, after: int | None, size: int) -> Iterator[Page]:
+    def pages(self, entity: Entity, after: Place | None, size: int) -> Iterator[Page]:
         """Yield the entity's rows with keys above `after`, about `size` rows a page; None is the beginning.
 
         Rows that share one key stay on one page, so that none is passed over where a page ends.
@@ -90,10 +90,11 @@ class DatabaseSource:
         Raises:
             SourceError: The table cannot be read, or a key is not a whole number.
         """
-        while rows := self._rows(entity, after, size):
+        key = after and after.position
+        while rows := self._rows(entity, key, size):
             records = self._records(entity, rows)
-            after = records[-1].position
-            yield Page(records, after)
+            key = records[-1].position
+            yield Page(records, Place(key))
 
     def _rows(self, entity: Entity, after: int | None, size: int) -> Sequence[Sequence[object]]:
         names = self._columns[entity.name]

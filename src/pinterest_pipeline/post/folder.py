@@ -1,17 +1,21 @@
 """A folder of three JSON-lines files as a source: pin.jsonl, geo.jsonl, user.jsonl."""
 
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pinterest_pipeline.entities import ENTITIES, Entity
 from pinterest_pipeline.errors import SourceError
-from pinterest_pipeline.post.records import Page, Record, json_text, whole_number
+from pinterest_pipeline.post.records import Page, Place, Record, json_text, loose_whole_number
+
+_CHUNK_BYTES = 2**20
 
 
 class FolderSource:
-    """Rows from JSON-lines files; a position is the number of the file's bytes already read.
+    """Rows from JSON-lines files; a position is the number of the file's bytes already read, a check their CRC-32.
 
     Attributes:
         name: What progress is kept under: the folder's full path.
@@ -40,36 +44,46 @@ class FolderSource:
         with _source_errors(path), path.open("rb") as lines:
             return sum(1 for line in lines if line.strip())
 
-    def pages(self, entity: Entity, after: int | None, size: int) -> Iterator[Page]:
+    def pages(self, entity: Entity, after: Place | None, size: int) -> Iterator[Page]:
         """Yield the entity's rows from a position on, `size` rows a page; None is the beginning.
 
         A line that is not a JSON object is passed on as a JSON string of its text, without a key.
 
         Raises:
-            SourceError: The file cannot be read, or it is shorter than what was read of it before.
+            SourceError: The file cannot be read, or what was read of it before has changed.
         """
         path = self._folder / _file(entity)
-        position = after or 0
+        position, check = after or Place(0)
         with _source_errors(path), path.open("rb") as lines:
-            if path.stat().st_size < position:
+            crc = _read_again(lines, position)
+            if lines.tell() < position or check not in {None, crc}:
                 raise SourceError(
-                    f"{path} is shorter than the part of it that was posted before; if it is a new file, restart"
+                    f"the part of {path} that was posted before is another now; to post the whole file, run again "
+                    "with --restart (rows that are in already exist once in the end)"
                 )
-            lines.seek(position)
             records: list[Record] = []
             for line in lines:
                 if line.strip():
                     records.append(_record(line, entity.key, position))
                 position += len(line)
+                crc = zlib.crc32(line, crc)
                 if len(records) == size:
-                    yield Page(tuple(records), position)
+                    yield Page(tuple(records), Place(position, crc))
                     records = []
             if records:
-                yield Page(tuple(records), position)
+                yield Page(tuple(records), Place(position, crc))
 
 
 def _file(entity: Entity) -> str:
     return f"{entity.name}.jsonl"
+
+
+def _read_again(file: BinaryIO, position: int) -> int:
+    """Read up to a position, or to the end if it comes first, and return the CRC-32 of what was read."""
+    crc = 0
+    while chunk := file.read(min(_CHUNK_BYTES, position - file.tell())):
+        crc = zlib.crc32(chunk, crc)
+    return crc
 
 
 def _record(line: bytes, key: str, position: int) -> Record:
@@ -81,7 +95,7 @@ def _record(line: bytes, key: str, position: int) -> Record:
         return Record(None, json_text(text), position)
     if not isinstance(value, dict):
         return Record(None, json_text(text), position)
-    return Record(whole_number(value.get(key)), json_text(value), position)
+    return Record(loose_whole_number(value.get(key)), json_text(value), position)
 
 
 @contextmanager

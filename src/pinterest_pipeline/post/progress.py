@@ -11,6 +11,7 @@ from pathlib import Path
 from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.post.answers import Refusal
+from pinterest_pipeline.post.records import Place
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,18 @@ class Mark:
         position: Every row up to here is in or dead; None before the first.
         posted: Rows that are in.
         dead: Rows in the dead-letter file.
+        check: Shows whether what was read is still the same; None where there is no need.
     """
 
     position: int | None = None
     posted: int = 0
     dead: int = 0
+    check: int | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """Where reading goes on; None is the beginning."""
+        return None if self.position is None else Place(self.position, self.check)
 
 
 class Progress:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -22,17 +23,29 @@ class Record(NamedTuple):
     position: int
 
 
+class Place(NamedTuple):
+    """Where reading goes on.
+
+    Attributes:
+        position: Of the last row read in a database; after the last row read in a file.
+        check: CRC-32 of everything up to there, which shows whether it is still the same; None: there is no need.
+    """
+
+    position: int
+    check: int | None = None
+
+
 @dataclass(frozen=True)
 class Page:
     """Some rows that follow each other in the source.
 
     Attributes:
         records: The rows, in the source's order.
-        last: The position after which the next page begins.
+        last: The place after which the next page begins.
     """
 
     records: tuple[Record, ...]
-    last: int
+    last: Place
 
 
 def json_text(value: object) -> str:
@@ -50,6 +63,18 @@ def json_text(value: object) -> str:
 def whole_number(value: object) -> int | None:
     """Return the value if it is a whole number that can be a key, else None (a boolean is none)."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def loose_whole_number(value: object) -> int | None:
+    """Return what cleaning takes for a whole number as one: also 36.0, "36" and " 3.6e1 ".
+
+    Rows that will be one row need one Kafka key, or they land in partitions that say nothing about their order.
+    """
+    if isinstance(value, str) and _NUMBER.fullmatch(text := value.strip()):
+        value = float(text)
+    if isinstance(value, float) and value.is_integer() and abs(value) < _KEYS_END:
+        return int(value)
+    return whole_number(value)
 
 
 def _plain(value: object) -> object:
@@ -79,4 +104,7 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+_KEYS_END = 2**31
+# Cleaning's own, which cannot be imported here: it needs Spark.
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain)

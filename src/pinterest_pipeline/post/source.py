@@ -12,9 +12,9 @@ from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.post.connection import SETTING, connect, database_url, one_line_errors, public_name
 from pinterest_pipeline.post.database import DatabaseSource, source_table
 from pinterest_pipeline.post.folder import FolderSource
-from pinterest_pipeline.post.records import Page, Record
+from pinterest_pipeline.post.records import Page, Place, Record
 
-__all__ = ["Page", "Record", "Source", "open_source", "read_credentials", "source_table"]
+__all__ = ["Page", "Place", "Record", "Source", "open_source", "read_credentials", "source_table"]
 
 
 class Source(Protocol):
@@ -32,7 +32,7 @@ class Source(Protocol):
         """Return how many rows there are."""
         ...
 
-    def pages(self, entity: Entity, after: int | None, size: int) -> Iterator[Page]:
+    def pages(self, entity: Entity, after: Place | None, size: int) -> Iterator[Page]:
         """Yield the rows that follow a page's `last`, or all of them after None, about `size` a page."""
         ...
 

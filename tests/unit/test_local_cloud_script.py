@@ -1,0 +1,21 @@
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from pinterest_pipeline.local.sink import Rotation
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "local_cloud.py"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rotation"),
+    [([], Rotation()), (["--flush-size", "5", "--rotate-interval-ms", "60000"], Rotation(5, 60_000))],
+)
+def test_files_rotate_as_the_command_line_says(
+    arguments: list[str], rotation: Rotation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["local_cloud.py", *arguments])
+
+    assert runpy.run_path(str(SCRIPT))["read_arguments"]().rotation == rotation
