@@ -22,7 +22,7 @@ need_python() {
 need_java() {
     local found="${JAVA_HOME:+$JAVA_HOME/bin/}java" version
     command -v "$found" >/dev/null || fail "Java 17 or 21 is needed, none was found; on Debian install openjdk-17-jre-headless"
-    version=$("$found" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
+    version=$("$found" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p') || true
     [ "${version:-0}" -ge 17 ] || fail "Java 17 or 21 is needed, $found is version ${version:-unknown}"
 }
 

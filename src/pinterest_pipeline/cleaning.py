@@ -31,7 +31,7 @@ def record_fields(payload: Column) -> Column:
     """Read a record's text as a JSON object.
 
     A JSON parser stops at the end of the first value, so text behind it would pass unseen. The record is therefore
-    read as the first of two elements of an array: whatever stands behind it breaks the array.
+    read as the first of two elements of an array: what stands behind it breaks the array, unless it ends the array.
 
     Args:
         payload: The record's text.

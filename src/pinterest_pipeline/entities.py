@@ -41,7 +41,7 @@ class SourceColumn:
         missing: Texts that mean "no value". Empty text always does.
         prefix: A text in front of every value that carries nothing.
         allowed: The only values a text may have; empty means any.
-        least: The smallest possible number.
+        least: The smallest possible number; it and the largest go together.
         most: The largest possible number.
         required: A record without this field is not a whole row.
     """
@@ -56,6 +56,15 @@ class SourceColumn:
     least: float | None = None
     most: float | None = None
     required: bool = True
+
+    def __post_init__(self) -> None:
+        """Check that a limit has its other end.
+
+        Raises:
+            ValueError: Only one of `least` and `most` is declared, which no rule would enforce.
+        """
+        if (self.least is None) != (self.most is None):
+            raise ValueError(f"column {self.name}: declare both least and most, or neither")
 
 
 @dataclass(frozen=True)

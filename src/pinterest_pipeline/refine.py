@@ -1,11 +1,13 @@
 """From raw to clean and quarantine: one way for every record, however it came.
 
 A batch is judged, its newest record of every key is merged into the clean table, and what is not clean goes to
-quarantine with its reasons. Both writes can be repeated: the merge takes only newer records, and the append is tied
-to the batch's number. A batch that was cut off in the middle is simply done again.
+quarantine with its reasons. Both writes can be repeated: one takes only newer records, the other only records that are
+not there. A batch that was cut off in the middle is simply done again.
 """
 
 from dataclasses import replace
+from functools import partial, reduce
+from operator import and_
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as sf
@@ -14,11 +16,13 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pinterest_pipeline.cleaning import EXTRA, REASONS, judge
 from pinterest_pipeline.entities import ENTITIES, Entity
 from pinterest_pipeline.observe import Run, now, record
-from pinterest_pipeline.streams import BatchWriter, append_once, query_id, retry_on_conflict, run_to_end
+from pinterest_pipeline.streams import BatchWriter, batch_name, query_id, retry_on_conflict, run_to_end
 from pinterest_pipeline.tables import FIRST_BATCH, QUARANTINE, RAW, Lake, table_version
 
 _BYTES_PER_BATCH = "256m"
+_IDENTITY = ("origin", "position", "batch_id")
 _ORDER = ("_arrived_at", "_position")
+_REPLAY = "replay"
 
 
 def refine(spark: SparkSession, lake: Lake, checkpoints: str) -> None:
@@ -32,7 +36,7 @@ def refine(spark: SparkSession, lake: Lake, checkpoints: str) -> None:
     Raises:
         StageError: A query failed; it resumes where it stopped when it is started again.
     """
-    run_to_end([_start(spark, lake, entity, f"{checkpoints}/refine/{entity.name}") for entity in ENTITIES])
+    run_to_end(partial(_start, spark, lake, entity, f"{checkpoints}/refine/{entity.name}") for entity in ENTITIES)
 
 
 def replay(spark: SparkSession, lake: Lake) -> None:
@@ -64,20 +68,22 @@ def _writer(lake: Lake, entity: Entity, checkpoint: str) -> BatchWriter:
     def write(records: DataFrame, number: int) -> None:
         spark = records.sparkSession
         query = query_id(spark, checkpoint)
-        batch = f"{query}/{number}"
+        batch = batch_name(number, query)
         judged = judge(records, entity)
         summary = _summary(judged)
         run = _run_of("refine", entity, batch, summary)
         if summary["rejected"]:
-            rejected = judged.where(_is_rejected()).withColumn("refined_in", sf.lit(batch))
-            append_once(rejected.select(*(c.name for c in QUARANTINE)), lake.quarantine(entity), query, number)
-        kept = merge_newest(judged, lake, entity, batch)
+            _quarantine(judged, lake.quarantine(entity), batch)
+        merge_newest(judged, lake, entity, batch)
+        # Counted in the table: a batch that was cut off after its merge counts the same when it is done again, and
+        # another writer's rows are not counted.
+        kept = spark.table(lake.clean(entity)).where(sf.col(FIRST_BATCH) == batch).count()
         record(spark, lake, [_completed(run, kept)], f"{query} runs", number)
 
     return write
 
 
-def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> int:
+def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> None:
     """Merge the clean rows of a batch: one row a key, and the newest arrival wins.
 
     Args:
@@ -85,10 +91,6 @@ def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> i
         lake: Where the clean table is.
         entity: What the records are.
         batch: The batch's name, kept with every key that it brings first.
-
-    Returns:
-        How many keys the batch was the first to bring. It is counted in the table, so that a batch which was cut off
-        after its merge counts the same when it is done again, and another writer's rows are not counted.
     """
     key = entity.clean[0].name
     rows = judged.where(~_is_rejected()).select(
@@ -115,7 +117,6 @@ def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> i
         )
 
     retry_on_conflict(merge)
-    return judged.sparkSession.table(target).where(sf.col(FIRST_BATCH) == batch).count()
 
 
 def _order(table: str) -> Column:
@@ -154,25 +155,52 @@ def _completed(run: Run, kept: int) -> Run:
     return replace(run, rows_kept=kept, rows_replaced=run.rows_read - run.rows_rejected - kept)
 
 
+def _quarantine(judged: DataFrame, quarantine: str, batch: str) -> None:
+    """Add the rejected records that are not in quarantine yet.
+
+    A merge by identity, not an append tied to the batch's number: a batch that failed may be judged by other rules
+    when it is done again, and what these reject must not be skipped.
+    """
+    rejected = judged.where(_is_rejected()).withColumn("refined_in", sf.lit(batch))
+    rows = rejected.select(*(column.name for column in QUARANTINE)).alias("new")
+    retry_on_conflict(
+        lambda: rows.mergeInto(quarantine, _same_record("new", quarantine)).whenNotMatched().insertAll().merge()
+    )
+
+
 def _replay(spark: SparkSession, lake: Lake, entity: Entity) -> None:
     quarantine = lake.quarantine(entity)
     version = table_version(spark, quarantine)
     held = spark.read.option("versionAsOf", version).table(quarantine)
     judged = judge(held.select(*(column.name for column in RAW)), entity)
-    # The version names the batch: a replay that was cut off does the same again under the same name.
-    batch = f"replay/{version}"
     summary = _summary(judged)
     if not summary["read"]:
         return
-    run = _run_of("replay", entity, batch, summary)
-    kept = merge_newest(judged, lake, entity, batch)
-    # Recorded before the deletion makes a new version: a replay that is cut off between the two is not counted twice.
-    record(spark, lake, [_completed(run, kept)], f"replay {entity.name}", version)
-    _delete(judged.where(~_is_rejected()), quarantine)
+    run = _run_of(_REPLAY, entity, batch_name(version, _REPLAY), summary)
+    released = judged.where(~_is_rejected())
+    merge_newest(judged, lake, entity, run.batch)
+    kept = _first_brought_by_replay(released, lake, entity)
+    # Recorded before they leave quarantine: a replay that was cut off between the two is done again, and what is
+    # recorded under this version already is not recorded twice.
+    record(spark, lake, [_completed(run, kept)], f"{_REPLAY} {entity.name}", version)
+    _delete(released, quarantine)
 
 
 def _delete(released: DataFrame, quarantine: str) -> None:
-    identity = ("origin", "position", "batch_id")
-    rows = released.select(*identity).distinct().alias("released")
-    same = [sf.col(f"released.{name}") == sf.col(f"{quarantine}.{name}") for name in identity]
-    retry_on_conflict(lambda: rows.mergeInto(quarantine, same[0] & same[1] & same[2]).whenMatched().delete().merge())
+    rows = released.select(*_IDENTITY).distinct().alias("released")
+    retry_on_conflict(
+        lambda: rows.mergeInto(quarantine, _same_record("released", quarantine)).whenMatched().delete().merge()
+    )
+
+
+def _first_brought_by_replay(released: DataFrame, lake: Lake, entity: Entity) -> int:
+    """Count the keys that these records brought first, in this replay or in one that was cut off after its merge."""
+    key, target = entity.clean[0].name, lake.clean(entity)
+    clean = released.sparkSession.table(target).where(sf.col(FIRST_BATCH).endswith(f"/{_REPLAY}"))
+    records = released.select(key, sf.col("arrived_at").alias(_ORDER[0]), sf.col("position").alias(_ORDER[1]))
+    return clean.join(records.distinct(), [key, *_ORDER], "left_semi").count()
+
+
+def _same_record(one: str, other: str) -> Column:
+    first, *rest = (sf.col(f"{one}.{name}") == sf.col(f"{other}.{name}") for name in _IDENTITY)
+    return reduce(and_, rest, first)

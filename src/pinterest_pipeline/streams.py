@@ -39,6 +39,19 @@ def query_id(spark: SparkSession, checkpoint: str) -> str:
     return str(metadata["id"])
 
 
+def batch_name(number: int, query: str) -> str:
+    """Name a batch for the rows that it writes.
+
+    The number comes first: Delta keeps 32 characters of a text in its statistics, and only what differs there lets it
+    skip the files of other batches.
+
+    Args:
+        number: The batch's number.
+        query: Whose batch it is.
+    """
+    return f"{number:010d}/{query}"
+
+
 def append_once(rows: DataFrame, table: str, application: str, version: int) -> None:
     """Append rows to a Delta table; a second call with the same application and version adds nothing.
 
@@ -77,17 +90,19 @@ def retry_on_conflict(commit: Callable[[], None]) -> None:
     return commit()
 
 
-def run_to_end(queries: Iterable[StreamingQuery]) -> None:
-    """Wait until every query has done what was there when it started.
+def run_to_end(starts: Iterable[Callable[[], StreamingQuery]]) -> None:
+    """Start queries and wait until every one has done what was there when it started.
 
     Args:
-        queries: Started queries with an `availableNow` trigger.
+        starts: Each starts a query with an `availableNow` trigger.
 
     Raises:
-        StageError: A query failed; the others are stopped first, and all of them resume from their checkpoints.
+        StageError: A query could not start or failed; the others are stopped first, and all of them resume from their
+            checkpoints.
     """
-    started = list(queries)
+    started: list[StreamingQuery] = []
     try:
+        started.extend(start() for start in starts)
         for query in started:
             query.awaitTermination()
     except PySparkException as error:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import ENTITIES, CleanColumn, Entity
 from pinterest_pipeline.errors import StageError
@@ -47,6 +48,7 @@ RUNS = (
     CleanColumn("finished_at", "TIMESTAMP", "When it had committed it.", ()),
 )
 
+_MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _PROPERTIES = {"delta.enableDeletionVectors": "true"}
 _APPEND_ONLY = {"delta.appendOnly": "true"}
 
@@ -146,6 +148,17 @@ def _create(
 
 def _definition(column: CleanColumn) -> str:
     return f"{quoted(column.name)} {column.type}"
+
+
+def changed_version(spark: SparkSession, name: str) -> int:
+    """Return the newest version of a Delta table that changed its rows: maintenance moves them about and changes none.
+
+    Args:
+        spark: The session.
+        name: The table's full name.
+    """
+    history = spark.sql(f"DESCRIBE HISTORY {name}").where(~sf.col("operation").isin(*_MAINTENANCE))
+    return int(history.agg(sf.max("version")).collect()[0][0])
 
 
 def table_version(spark: SparkSession, name: str) -> int:

@@ -1,6 +1,7 @@
 """The files that the Kafka sink wrote, into the raw tables: every line of every file once."""
 
 from enum import StrEnum
+from functools import partial
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -10,7 +11,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.observe import Run, now, record
-from pinterest_pipeline.streams import BatchWriter, append_once, query_id, run_to_end
+from pinterest_pipeline.streams import BatchWriter, append_once, batch_name, query_id, run_to_end
 from pinterest_pipeline.tables import Lake
 
 ORIGIN = "s3"
@@ -47,7 +48,7 @@ def ingest_landing(
     """
     # Every folder is looked at before the first query starts: none is left running when another cannot start.
     lines = {entity: _lines(_files(spark, f"{landing}/topics/{names.topic(entity)}", reader)) for entity in ENTITIES}
-    run_to_end([_start(rows, lake, entity, checkpoints) for entity, rows in lines.items()])
+    run_to_end(partial(_start, rows, lake, entity, checkpoints) for entity, rows in lines.items())
 
 
 def _start(lines: DataFrame, lake: Lake, entity: Entity, checkpoints: str) -> StreamingQuery:
@@ -66,9 +67,10 @@ def _files(spark: SparkSession, folder: str, reader: Reader) -> DataFrame:
     stream = stream.option("recursiveFileLookup", value=True)
     if reader is Reader.AUTO_LOADER:
         stream = stream.format("cloudFiles").option("cloudFiles.format", "text")
-        return stream.option("cloudFiles.maxFilesPerTrigger", _FILES_PER_BATCH).load(folder)
-    # Spark forgets files by age: without this, a file that is copied in with an old date would never be read.
-    stream = stream.format("text").option("maxFileAge", "36500d").option("maxFilesPerTrigger", _FILES_PER_BATCH)
+        stream = stream.option("cloudFiles.maxFilesPerTrigger", _FILES_PER_BATCH)
+    else:
+        # Spark forgets files by age: without this, a file that is copied in with an old date would never be read.
+        stream = stream.format("text").option("maxFileAge", "36500d").option("maxFilesPerTrigger", _FILES_PER_BATCH)
     try:
         return stream.load(folder)
     except AnalysisException as error:
@@ -99,7 +101,7 @@ def _writer(lake: Lake, entity: Entity, checkpoint: str) -> BatchWriter:
     def write(rows: DataFrame, number: int) -> None:
         spark, started = rows.sparkSession, now()
         query = query_id(spark, checkpoint)
-        batch = f"{query}/{number}"
+        batch = batch_name(number, query)
         append_once(rows.withColumn("batch_id", sf.lit(batch)), lake.raw(entity), query, number)
         added = spark.table(lake.raw(entity)).where(sf.col("batch_id") == batch)
         count, oldest, newest = added.agg(sf.count("*"), sf.min("arrived_at"), sf.max("arrived_at")).collect()[0]

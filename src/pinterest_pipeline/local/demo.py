@@ -1,5 +1,6 @@
 """The batch half of the pipeline on one machine, from a source to a report, with every row accounted for."""
 
+import fcntl
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -63,6 +65,16 @@ class DemoSettings:
         """The report's file."""
         return self.output / "report.html"
 
+    @property
+    def answers(self) -> Path:
+        """The folder of the answers' CSV files."""
+        return self.output / "answers"
+
+    @property
+    def dead_letters(self) -> Path:
+        """The file of the rows that could not be posted."""
+        return self.output / "dead-letters.jsonl"
+
 
 def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCloud], None]) -> None:
     """Run the batch half once, write its answers and its report, and check that no row is missing.
@@ -76,9 +88,9 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
         PipelineError: Something failed, or the counts do not add up.
     """
     started, clock = datetime.now(UTC), _Clock(console)
-    prepare_output(settings)
     source = open_source(settings.source) if settings.source else None
     with ExitStack() as stack:
+        stack.enter_context(own_output(settings))
         # Spark takes as long to start as everything before it: both at once.
         session = stack.enter_context(ThreadPoolExecutor(1)).submit(_start_spark, settings.work)
         with clock.stage("local cloud started"):
@@ -89,7 +101,9 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
             spark = session.result()
         stack.callback(spark.stop)
         _run_stages(spark, settings, cloud, clock)
-        accounts = take_account(spark, LAKE, cloud, tallies)
+        with clock.stage("rows counted"):
+            accounts = take_account(spark, LAKE, cloud, tallies)
+            rejected, answers = rejections(spark, LAKE), _answers(spark)
         report = Report(
             title="Pinterest pipeline, batch",
             prefix=PREFIX,
@@ -99,35 +113,56 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
             times=clock.seconds,
             flows=flows(accounts),
             checks=checks(accounts),
-            rejections=rejections(spark, LAKE),
-            answers=_answers(spark),
+            rejections=rejected,
+            answers=answers,
         )
-        write_answers(report.answers, settings.output / "answers")
+        write_answers(answers, settings.answers)
         write_report(report, settings.report)
         console.print(account_table(accounts))
         _say_outcome(report.checks, settings, console, report.seconds)
         linger(cloud)
 
 
-def prepare_output(settings: DemoSettings) -> None:
-    """Make room for a run: only a folder that is new, empty, or from an earlier demo is written to.
+@contextmanager
+def own_output(settings: DemoSettings) -> Iterator[None]:
+    """Empty the output folder and keep it for one run: only one that is new, empty, or an earlier demo's.
 
     Args:
         settings: What to run.
 
     Raises:
-        SettingsError: The folder holds something else, cannot be written, or has no room for so many rows.
+        SettingsError: The folder holds something else, another demo uses it, it cannot be written, or it has no room
+            for so many rows; then nothing in it has changed.
     """
     output, marker = settings.output, settings.output / _MARKER
     try:
         if output.is_dir() and any(output.iterdir()) and not marker.exists():
             raise SettingsError(f"{output} holds files that are not a demo's; use another --output or an empty folder")
         output.mkdir(parents=True, exist_ok=True)
-        marker.touch()
-        shutil.rmtree(settings.work, ignore_errors=True)
-        settings.work.mkdir()
-    except OSError as error:
+        with marker.open("wb") as lock:
+            _lock(lock, output)
+            _check_room(settings)
+            for stale in (settings.work, settings.answers):
+                shutil.rmtree(stale, ignore_errors=True)
+            for file in (settings.report, settings.dead_letters):
+                file.unlink(missing_ok=True)
+            settings.work.mkdir()
+            yield
+    except PermissionError as error:
         raise SettingsError(f"cannot use {output} as the output folder: {error.strerror}") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SettingsError(f"cannot use {output} as the output folder: it is no folder") from error
+
+
+def _lock(marker: BinaryIO, output: Path) -> None:
+    try:
+        fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise SettingsError(f"another demo runs in {output}; stop it or use another --output") from error
+
+
+def _check_room(settings: DemoSettings) -> None:
+    output = settings.output
     needed, free = _BYTES_TO_START + settings.rows * _BYTES_PER_ROW, shutil.disk_usage(output).free
     if free < needed:
         raise SettingsError(
@@ -173,9 +208,8 @@ def _post(source: Source, settings: DemoSettings, cloud: LocalCloud, clock: _Clo
         api=cloud.api_url,
         names=Names(PREFIX),
         progress=settings.work / "progress.json",
-        dead_letters=settings.output / "dead-letters.jsonl",
+        dead_letters=settings.dead_letters,
     )
-    post.dead_letters.unlink(missing_ok=True)
     with clock.stage("posted"):
         tallies = post_batch(source, post)
     with clock.stage("in S3"):

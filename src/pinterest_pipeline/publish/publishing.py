@@ -9,7 +9,7 @@ from pyspark.sql import functions as sf
 from pinterest_pipeline.entities import ENTITIES
 from pinterest_pipeline.observe import Run, now, record
 from pinterest_pipeline.publish.answers import ANSWERS, Answer
-from pinterest_pipeline.tables import Lake, table_version
+from pinterest_pipeline.tables import Lake, changed_version, table_version
 
 AGE_GROUP = """CASE
   WHEN age BETWEEN 18 AND 24 THEN '18-24'
@@ -33,11 +33,15 @@ def publish(spark: SparkSession, lake: Lake) -> None:
         spark: The session.
         lake: Where the clean tables are and the answers go.
     """
-    versions = {entity.name: table_version(spark, lake.clean(entity)) for entity in ENTITIES}
-    tables = _snapshot(spark, lake, versions)
+    changes = {entity.name: changed_version(spark, lake.clean(entity)) for entity in ENTITIES}
+    tables = _snapshot(spark, lake)
     written = _written(spark, lake)
-    bases = {answer: _basis(answer, versions) for answer in ANSWERS}
-    changed = [answer for answer in ANSWERS if bases[answer] not in written]
+    bases = {answer: _basis(answer, changes) for answer in ANSWERS}
+    changed = [
+        answer
+        for answer in ANSWERS
+        if bases[answer] not in written or not spark.catalog.tableExists(lake.table(answer.name))
+    ]
     # An answer is small and mostly waits for its commit: several at once take little more time than one.
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         runs = list(pool.map(lambda answer: _write(spark, lake, answer, tables, bases[answer]), changed))
@@ -57,10 +61,11 @@ def answered(spark: SparkSession, answer: Answer, tables: dict[str, DataFrame]) 
     return spark.sql(answer.sql, args=None, **(tables | {"user": users}))
 
 
-def _snapshot(spark: SparkSession, lake: Lake, versions: dict[str, int]) -> dict[str, DataFrame]:
+def _snapshot(spark: SparkSession, lake: Lake) -> dict[str, DataFrame]:
+    names = {entity.name: lake.clean(entity) for entity in ENTITIES}
     return {
-        entity.name: spark.read.option("versionAsOf", versions[entity.name]).table(lake.clean(entity))
-        for entity in ENTITIES
+        entity: spark.read.option("versionAsOf", table_version(spark, name)).table(name)
+        for entity, name in names.items()
     }
 
 
@@ -75,10 +80,10 @@ def _written(spark: SparkSession, lake: Lake) -> set[str]:
     return {row["basis"] for row in newest.collect()}
 
 
-def _basis(answer: Answer, versions: dict[str, int]) -> str:
-    """Name what an answer is made from: its query and the versions of the clean tables."""
+def _basis(answer: Answer, changes: dict[str, int]) -> str:
+    """Name what an answer is made from: its query and the last changes of the clean tables."""
     query = hashlib.sha256((answer.sql + AGE_GROUP).encode()).hexdigest()[:_BASIS_CHARACTERS]
-    return " ".join([answer.name, query, *(f"{name}@{version}" for name, version in versions.items())])
+    return " ".join([answer.name, query, *(f"{name}@{version}" for name, version in changes.items())])
 
 
 def _write(spark: SparkSession, lake: Lake, answer: Answer, tables: dict[str, DataFrame], basis: str) -> Run:
