@@ -10,6 +10,7 @@ from pinterest_pipeline.console import run_script
 from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.local.cloud import LocalCloud
 from pinterest_pipeline.local.demo import DemoSettings, run_demo
+from pinterest_pipeline.post.connection import without_password
 
 CHECK_SECONDS = 1
 
@@ -18,7 +19,7 @@ def main() -> None:
     """Run the demo as the command line asks."""
     options = _arguments()
     console = Console()
-    settings = DemoSettings(rows=options.rows, source=options.source, output=options.output)
+    settings = DemoSettings(rows=options.rows, source=without_password(options.source), output=options.output)
 
     def linger(cloud: LocalCloud) -> None:
         if options.keep:
