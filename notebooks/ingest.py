@@ -15,6 +15,13 @@ from pathlib import Path
 if importlib.util.find_spec("pinterest_pipeline") is None:
     sys.path.append(str(Path.cwd().parent / "src"))
 
+    # The function that handles a batch runs in another process, which does not know that folder: the package travels
+    # with the function instead.
+    import pinterest_pipeline
+    from pyspark import cloudpickle
+
+    cloudpickle.register_pickle_by_value(pinterest_pipeline)
+
 # COMMAND ----------
 
 dbutils.widgets.text("catalog", "main", "Catalog")

@@ -4,6 +4,8 @@
 # MAGIC
 # MAGIC Turns what is new in the raw tables into clean rows, one for each key: the newest record wins. A record that cannot be
 # MAGIC a clean row goes to quarantine, as it arrived, with every reason.
+# MAGIC
+# MAGIC **Replay** sends all of quarantine through the rules again, for the day when a rule has changed.
 
 # COMMAND ----------
 
@@ -15,11 +17,19 @@ from pathlib import Path
 if importlib.util.find_spec("pinterest_pipeline") is None:
     sys.path.append(str(Path.cwd().parent / "src"))
 
+    # The function that handles a batch runs in another process, which does not know that folder: the package travels
+    # with the function instead.
+    import pinterest_pipeline
+    from pyspark import cloudpickle
+
+    cloudpickle.register_pickle_by_value(pinterest_pipeline)
+
 # COMMAND ----------
 
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "pinterest", "Schema")
 dbutils.widgets.text("checkpoints", "/Volumes/main/pinterest/checkpoints", "Checkpoints")
+dbutils.widgets.dropdown("replay", "no", ["no", "yes"], "Replay quarantine")
 
 # COMMAND ----------
 
@@ -37,6 +47,13 @@ refine(spark, lake, dbutils.widgets.get("checkpoints"))
 
 # COMMAND ----------
 
+from pinterest_pipeline.refine import replay
+
+if dbutils.widgets.get("replay") == "yes":
+    replay(spark, lake)
+
+# COMMAND ----------
+
 # MAGIC %md
 # MAGIC ## What each run did
 # MAGIC
@@ -44,7 +61,7 @@ refine(spark, lake, dbutils.widgets.get("checkpoints"))
 
 # COMMAND ----------
 
-display(spark.table(lake.runs).where("stage = 'refine'").orderBy("finished_at", ascending=False))
+display(spark.table(lake.runs).where("stage IN ('refine', 'replay')").orderBy("finished_at", ascending=False))
 
 # COMMAND ----------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
@@ -93,6 +94,13 @@ def test_refine_shows_clean_rows_and_what_was_turned_away(pages: dict[str, Page]
     assert [len(shown.rows) for shown in tables] == [3, 3, 3, 0, 0, 1]
 
 
+def test_refine_replays_quarantine_once_and_only_when_asked(workspace: Workspace, pages: dict[str, Page]) -> None:
+    before, after = (page.shown[0] for page in (pages["refine"], workspace.open("refine", replay="yes")))
+    stage, read = (before.columns.index(name) for name in ("stage", "rows_read"))
+    assert [row[read] for row in before.rows if row[stage] == "replay"] == []
+    assert [row[read] for row in after.rows if row[stage] == "replay"] == [1]
+
+
 def test_publish_shows_every_answer(pages: dict[str, Page]) -> None:
     runs, *answers = pages["publish"].shown
     assert len(runs.rows) == len(ANSWERS)
@@ -119,7 +127,7 @@ def test_widgets_begin_with_what_the_job_is_given_in_production(pages: dict[str,
     shared = declared.keys() & given.keys()
     assert {"catalog", "schema"} <= shared
     assert {each: declared[each] for each in shared} == {each: given[each] for each in shared}
-    assert declared.keys() - given.keys() <= {"access", "bucket", "scope", "credentials"}
+    assert declared.keys() - given.keys() <= {"access", "bucket", "scope", "credentials", "replay"}
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -131,12 +139,31 @@ def test_a_notebook_begins_with_its_title_and_what_it_does(name: str) -> None:
     assert about
 
 
+def run_alone(code: str, folder: Path) -> None:
+    """Run code beside the notebooks, where Spark is known and nothing of this project's environment."""
+    script = folder / "alone.py"
+    script.write_text(f"import sys\nsys.path.append({str(Path(pyspark.__file__).parents[1])!r})\n{code}", "utf-8")
+    subprocess.run([sys.executable, "-I", "-S", str(script)], cwd=FOLDER, check=True)
+
+
+def opening(name: str) -> str:
+    return next(cell.text for cell in cells(name) if not cell.markdown)
+
+
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_finds_the_package_beside_it(name: str, tmp_path: Path) -> None:
-    opening = next(cell for cell in cells(name) if not cell.markdown)
-    (tmp_path / "cell.py").write_text(opening.text + "\nimport pinterest_pipeline\n", encoding="utf-8")
-    # -I -S: an interpreter that knows nothing of this project's environment.
-    subprocess.run([sys.executable, "-I", "-S", str(tmp_path / "cell.py")], cwd=FOLDER, check=True)
+    run_alone(f"{opening(name)}\nimport pinterest_pipeline", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "stage"), [("ingest", "ingest.landing"), ("refine", "refine")])
+def test_what_handles_a_batch_arrives_where_the_package_is_unknown(name: str, stage: str, tmp_path: Path) -> None:
+    sent = tmp_path / "sent"
+    send = (
+        f"import pinterest_pipeline.{stage} as stage\nPath({str(sent)!r}).write_bytes(cloudpickle.dumps(stage._writer))"
+    )
+    run_alone(f"{opening(name)}\n{send}", tmp_path)
+    receive = f"from pyspark import cloudpickle\ncloudpickle.load(open({str(sent)!r}, 'rb'))"
+    run_alone(f"{receive}\nassert 'pinterest_pipeline' not in sys.modules", tmp_path)
 
 
 def test_explore_asks_every_question_in_its_words() -> None:
