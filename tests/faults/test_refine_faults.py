@@ -110,15 +110,30 @@ def test_a_replay_that_died_after_its_merge_is_done_again_with_the_same_counts(
     assert counts(spark, lake, "replay") == [(2, 1, 1, 0)]
 
 
+def test_a_replay_that_died_after_its_merge_counts_right_though_quarantine_has_changed_since(
+    spark: SparkSession, lake: Lake, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(spark, lake, keyed(USER, 1, age=-3))
+    refine(spark, lake, checkpoints)
+    mend(spark, lake, USER, '"age": -3', '"age": 30')
+    cut_off(monkeypatch, refining, "record")
+    with pytest.raises(PowerCutError):
+        replay(spark, lake)
+    mend(spark, lake, USER, '"age": 30', '"age":  30')
+    replay(spark, lake)
+    assert ages(spark, lake) == [(1, 30)]
+    assert counts(spark, lake, "replay") == [(1, 1, 0, 0)]
+
+
 def test_two_refiners_at_the_same_moment_keep_each_key_once(
     spark: SparkSession, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrive(spark, lake, *(keyed(USER, key) for key in range(20)))
     both_there, merge_newest = Barrier(2, timeout=120), refining.merge_newest
 
-    def merge_together(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> int:
+    def merge_together(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> None:
         both_there.wait()
-        return merge_newest(judged, lake, entity, batch)
+        merge_newest(judged, lake, entity, batch)
 
     monkeypatch.setattr(refining, "merge_newest", merge_together)
     # One session has no two queries of one name; two jobs have a session each.
