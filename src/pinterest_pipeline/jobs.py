@@ -1,4 +1,4 @@
-"""The tasks of the jobs `batch` and `replay`, as the wheel's entry points: each reads its arguments and calls its room."""
+"""The tasks of the jobs `batch` and `replay`, as the wheel's entry points: arguments in, one call to a room."""
 
 import argparse
 from collections.abc import Sequence
