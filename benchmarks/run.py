@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import posting, stages
+from benchmarks import generator, posting, stages
 from benchmarks.measure import Measure
 from pinterest_pipeline.console import run_script
 
@@ -24,6 +24,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pinterest-bench-") as folder:
         measures = [
+            generator.measure(options.rows // 10),
             posting.measure(Path(folder), options.posted_rows),
             *stages.measure(Path(folder), options.rows),
         ]
