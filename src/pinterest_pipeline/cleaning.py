@@ -16,6 +16,7 @@ REASONS = "reasons"
 EXTRA = "_extra"
 
 _FIELDS = "_fields"
+_PARSED = "_parsed"
 _WHITE_SPACE = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
@@ -27,8 +28,8 @@ _OBJECT_AND_GUARD = 2  # elements of the array that a record is read in
 _SHOWN = 80  # characters of a wrong value that a reason quotes
 
 
-def record_fields(payload: Column) -> Column:
-    """Read a record's text as a JSON object.
+def parsed_record(payload: Column) -> Column:
+    """Read a record's text as a JSON object with a guard behind it.
 
     A JSON parser stops at the end of the first value, so text behind it would pass unseen. The record is therefore
     read as the first of two elements of an array: what stands behind it breaks the array, unless it ends the array.
@@ -37,25 +38,31 @@ def record_fields(payload: Column) -> Column:
         payload: The record's text.
 
     Returns:
-        A map from each field's name to its value as text; NULL where the text is not one JSON object.
+        An array of two maps, the record and the guard; NULL or of another size where the text is not one JSON object.
     """
-    object_and_guard = sf.from_json(
+    return sf.from_json(
         sf.concat(sf.lit("["), payload, sf.lit(",{}]")),
         "ARRAY<MAP<STRING, STRING>>",
         {"mode": "PERMISSIVE", "allowSingleQuotes": "false", "allowNonNumericNumbers": "false"},
     )
-    return sf.when(sf.size(object_and_guard) == _OBJECT_AND_GUARD, sf.element_at(object_and_guard, 1))
 
 
-def field_text(value: Column, column: SourceColumn) -> Column:
-    """Return a field's text without the white space around it and without its prefix; NULL where it is missing.
+def record_fields(parsed: Column) -> Column:
+    """Return a map from each field's name to its value as text; NULL where the record is not one JSON object."""
+    return sf.when(sf.size(parsed) == _OBJECT_AND_GUARD, sf.element_at(parsed, 1))
 
-    Empty text and the column's own markers mean missing.
-    """
+
+def trimmed_text(value: Column, column: SourceColumn) -> Column:
+    """Return a field's text without the white space around it and without its prefix."""
     trimmed = sf.btrim(value, sf.lit(_WHITE_SPACE))
     if column.prefix:
         white = f"[{_WHITE_SPACE}]"
         trimmed = sf.regexp_replace(trimmed, f"^(?:{re.escape(column.prefix.strip())}(?:{white}+|$))+", "")
+    return trimmed
+
+
+def present_text(trimmed: Column, column: SourceColumn) -> Column:
+    """Return a trimmed text, NULL where it is missing: empty, or one of the column's own markers."""
     return sf.when(~trimmed.isin("", *column.missing), trimmed)
 
 
@@ -105,8 +112,13 @@ def judge(records: DataFrame, entity: Entity) -> DataFrame:
         where the row is clean).
     """
     source = entity.source
-    parsed = records.withColumn(_FIELDS, record_fields(sf.col("payload")))
-    texts = parsed.withColumns({_text(c.name): field_text(sf.element_at(sf.col(_FIELDS), c.name), c) for c in source})
+    # A column a step: what two later expressions refer to is computed once only if it has a step of its own.
+    parsed = records.withColumn(_PARSED, parsed_record(sf.col("payload")))
+    fields = parsed.withColumn(_FIELDS, record_fields(sf.col(_PARSED)))
+    trimmed = fields.withColumns(
+        {_trimmed(c.name): trimmed_text(sf.element_at(sf.col(_FIELDS), c.name), c) for c in source}
+    )
+    texts = trimmed.withColumns({_text(c.name): present_text(sf.col(_trimmed(c.name)), c) for c in source})
     values = texts.withColumns({_value(c.name): _READERS[c.kind](sf.col(_text(c.name))) for c in source})
     verdict = sf.struct(
         *(_clean(column).alias(column.name) for column in entity.clean),
@@ -116,6 +128,10 @@ def judge(records: DataFrame, entity: Entity) -> DataFrame:
     # One row from each row, by a generator: the optimizer would push a filter on the reasons down through plain
     # projections, and so parse every record again for each field that the filter looks at.
     return values.select(*records.columns, sf.inline(sf.array(verdict)))
+
+
+def _trimmed(name: str) -> str:
+    return f"_trimmed_{name}"
 
 
 def _text(name: str) -> str:

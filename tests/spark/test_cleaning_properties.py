@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline.cleaning import count, field_text
+from pinterest_pipeline.cleaning import count, present_text, trimmed_text
 from pinterest_pipeline.entities import ENTITIES, PIN, Entity, Kind
 from tests.spark.judged import WHITE_SPACE, judged, read, verdicts
 from tests.spark.landed import record
@@ -77,8 +77,8 @@ def test_a_text_is_kept_but_for_white_space_around_it(spark: SparkSession, texts
 @given(st.lists(any_text, min_size=60, max_size=100))
 def test_a_clean_text_is_clean_already(spark: SparkSession, texts: list[str]) -> None:
     columns = [PIN.column(name) for name in free_text_columns(PIN)]
-    once = [field_text(sf.col("text"), column) for column in columns]
-    twice = [field_text(text, column) for text, column in zip(once, columns, strict=True)]
+    once = [present_text(trimmed_text(sf.col("text"), column), column) for column in columns]
+    twice = [present_text(trimmed_text(text, column), column) for text, column in zip(once, columns, strict=True)]
     rows: list[Row] = read(spark, sf.struct(sf.array(*once).alias("once"), sf.array(*twice).alias("twice")), *texts)
     assert [(text, row) for text, row in zip(texts, rows, strict=True) if row["once"] != row["twice"]] == []
 
