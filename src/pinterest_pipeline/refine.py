@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial, reduce
 from operator import and_
 
-from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as sf
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -70,9 +70,8 @@ def _writer(lake: Lake, entity: Entity, checkpoint: str) -> BatchWriter:
         query = query_id(spark, checkpoint)
         batch = batch_name(number, query)
         judged = judge(records, entity)
-        summary = _summary(judged)
-        run = _run_of("refine", entity, batch, summary)
-        if summary["rejected"]:
+        run = _begun("refine", entity, batch, judged)
+        if run.rows_rejected:
             _quarantine(judged, lake.quarantine(entity), batch)
         merge_newest(judged, lake, entity, batch)
         # Counted in the table: a batch that was cut off after its merge counts the same when it is done again, and
@@ -127,28 +126,16 @@ def _is_rejected() -> Column:
     return sf.size(REASONS) > 0
 
 
-def _summary(judged: DataFrame) -> Row:
-    """Count a batch's records and its rejected ones, and find its oldest and newest arrival."""
-    summary = judged.agg(
-        sf.count("*").alias("read"),
-        sf.count_if(_is_rejected()).alias("rejected"),
-        sf.min("arrived_at").alias("oldest"),
-        sf.max("arrived_at").alias("newest"),
+def _begun(stage: str, entity: Entity, batch: str, judged: DataFrame) -> Run:
+    """Take a batch up: count its records and its rejected ones, and find its oldest and newest arrival."""
+    started = now()
+    counts = judged.agg(
+        sf.count("*").alias("rows_read"),
+        sf.count_if(_is_rejected()).alias("rows_rejected"),
+        sf.min("arrived_at").alias("oldest_arrival"),
+        sf.max("arrived_at").alias("newest_arrival"),
     ).collect()
-    return summary[0]
-
-
-def _run_of(stage: str, entity: Entity, batch: str, summary: Row) -> Run:
-    return Run(
-        stage=stage,
-        subject=entity.name,
-        batch=batch,
-        started_at=now(),
-        rows_read=summary["read"],
-        rows_rejected=summary["rejected"],
-        oldest_arrival=summary["oldest"],
-        newest_arrival=summary["newest"],
-    )
+    return Run(stage=stage, subject=entity.name, batch=batch, started_at=started, **counts[0].asDict())
 
 
 def _completed(run: Run, kept: int) -> Run:
@@ -173,10 +160,9 @@ def _replay(spark: SparkSession, lake: Lake, entity: Entity) -> None:
     version = table_version(spark, quarantine)
     held = spark.read.option("versionAsOf", version).table(quarantine)
     judged = judge(held.select(*(column.name for column in RAW)), entity)
-    summary = _summary(judged)
-    if not summary["read"]:
+    run = _begun(_REPLAY, entity, batch_name(version, _REPLAY), judged)
+    if not run.rows_read:
         return
-    run = _run_of(_REPLAY, entity, batch_name(version, _REPLAY), summary)
     released = judged.where(~_is_rejected())
     merge_newest(judged, lake, entity, run.batch)
     kept = _first_brought_by_replay(released, lake, entity)
