@@ -18,7 +18,7 @@ from tests.unit.sample_report import empty_report, sample_report
 DESKTOP, PHONE = (1280, 900), (390, 844)
 _SETTINGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 _CHARTS = """() => [...document.querySelectorAll(".chart")].map((box) => {
-  const marks = [...box.querySelectorAll(".barlayer .point path, .heatmaplayer image")];
+  const marks = [...box.querySelectorAll(".barlayer .point path, .heatmaplayer image, .scatterlayer .point")];
   const sizes = marks.map((mark) => mark.getBoundingClientRect());
   return {
     about: box.getAttribute("aria-label"),
@@ -99,7 +99,7 @@ def test_every_chart_is_drawn_inside_the_page_without_a_complaint(
 ) -> None:
     opened = open_report(sample_report(), size, colours)
     charts = opened.charts()
-    assert len(charts) == 2 + len(ANSWERS)
+    assert len(charts) == 2 + 3 + len(ANSWERS)
     assert [chart for chart in charts if not chart["marks"] or chart["mistakes"]] == []
     assert [chart for chart in charts if not 250 < chart["width"] <= chart["room"]] == []
     assert opened.page.evaluate("document.documentElement.scrollWidth") == size[0]
@@ -148,5 +148,5 @@ def test_text_from_data_is_shown_and_never_run(open_report: Open) -> None:
 def test_a_run_without_rows_has_sentences_instead_of_charts(open_report: Open) -> None:
     opened = open_report(empty_report(), PHONE, "dark")
     assert opened.charts() == []
-    assert opened.page.locator("p.empty").count() == 4 + len(ANSWERS)
+    assert opened.page.locator("p.empty").count() == 5 + len(ANSWERS)
     assert opened.complaints == []

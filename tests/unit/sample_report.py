@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pinterest_pipeline.local.report import AnswerRows, Check, Flow, Rejection, Report
+from pinterest_pipeline.local.report import AnswerRows, Check, Commit, Flow, Rejection, Report, Stream
 from pinterest_pipeline.publish.answers import ANSWERS
 
 HOSTILE = """<script>alert("1")</script> & 'Côte d'Ivoire'"""
@@ -14,6 +14,11 @@ _ENTITIES = ("pin", "geo", "user")
 _GROUPS = ("18-24", "25-35", "36-50", "50+")
 _YEARS = (2018, 2019, 2020, 2021, 2022)
 _JOINED = (2015, 2016, 2017)
+_COMMITS = [
+    Commit(entity, at=at, took=4, rows=rows, latency_p50=1.5, latency_p99=4.0, lag=lag)
+    for at, rows, lag in ((4.0, 500, 0.5), (8.0, 1_500, 3.25), (12.0, 0, 0.75))
+    for entity in _ENTITIES
+]
 _ROWS: dict[str, Sequence[Sequence[object]]] = {
     "q1": [(f"Country {n:03}", "art", n + 1) for n in range(COUNTRIES)] + [("Country 236", HOSTILE, COUNTRIES)],
     "q2a": [(year, category, year - 1900) for year in _YEARS for category in ("art", "travel", HOSTILE)][1:],
@@ -46,6 +51,7 @@ def sample_report() -> Report:
         ],
         checks=[Check("source = posted, pin", 10_000, 10_000), Check("posted = raw, geo", 10_000, 9_997)],
         rejections=[Rejection("pin", f"title: {HOSTILE}", 30)],
+        stream=Stream(_COMMITS, latency_p50=1.9, latency_p99=4.25),
         answers=[AnswerRows(answer, _ROWS[answer.name.partition("_")[0]]) for answer in ANSWERS],
     )
 
@@ -58,5 +64,6 @@ def empty_report() -> Report:
         flows=[],
         checks=[],
         rejections=[],
+        stream=None,
         answers=[AnswerRows(answer, []) for answer in ANSWERS],
     )

@@ -94,7 +94,7 @@ def test_plotly_is_inside_once(html: str) -> None:
 
 
 def test_text_from_data_is_never_markup(page: Page) -> None:
-    assert len(page.scripts) == 2 + len(ANSWERS) + 2  # plotly.js, the drawing; answers, flow and time
+    assert len(page.scripts) == 2 + len(ANSWERS) + 2 + 3  # plotly.js, the drawing; answers; flow and time; the stream's
     assert not any(script.startswith("alert") for script in page.scripts)
 
 
@@ -144,6 +144,26 @@ def test_a_stage_that_does_not_count_an_entity_shows_no_zero_for_it() -> None:
     flows = [Flow("source", {"pin": 7, "geo": 8}), Flow("dead letters", {"pin": 1})]
     page = Page(render(replace(sample_report(), flows=flows)))
     assert NO_VALUE in page.texts["flow"]
+
+
+def test_a_stream_is_shown_by_its_throughput_latency_and_lag(page: Page) -> None:
+    assert page.tags["stream"].count("figure") == 3
+    for finding in (
+        "6,000 records in 12.0 s, 500 a second.",
+        "Half of the records were in the table within 1.9 s, 99% within 4.2 s.",
+        "The furthest behind: pin, by 3.2 s.",
+    ):
+        assert finding in page.texts["stream"]
+
+
+def test_each_entity_has_a_line_of_its_own_through_its_commits(page: Page) -> None:
+    figures = [json.loads(script) for script in page.scripts if '"scatter"' in script and "plotly.js" not in script]
+    assert [len(figure["data"]) for figure in figures] == [3, 6, 3]
+    assert figures[0]["data"][0]["y"] == [125, 375, 0]
+
+
+def test_a_run_without_a_stream_says_so(empty_page: Page) -> None:
+    assert "Nothing came in as a stream." in empty_page.texts["stream"]
 
 
 def test_a_run_that_was_not_timed_says_so() -> None:

@@ -114,6 +114,7 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
             flows=flows(accounts),
             checks=checks(accounts),
             rejections=rejected,
+            stream=None,
             answers=answers,
         )
         write_answers(answers, settings.answers)

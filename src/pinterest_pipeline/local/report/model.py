@@ -63,6 +63,44 @@ class AnswerRows:
 
 
 @dataclass(frozen=True)
+class Commit:
+    """One batch of a stream on its way into a raw table, at the moment when it was there.
+
+    Attributes:
+        entity: Whose records.
+        at: Seconds from the start of the run to the commit.
+        took: Seconds from the entity's commit before, or from its first record's arrival, to this one.
+        rows: Records of the batch.
+        latency_p50: Half of its records took no longer than this from their arrival to the commit, in seconds.
+        latency_p99: 99% of them took no longer than this.
+        lag: Seconds from the arrival of its newest record to the commit: how far the table was behind.
+    """
+
+    entity: str
+    at: float
+    took: float
+    rows: int
+    latency_p50: float
+    latency_p99: float
+    lag: float
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How the streams' records came into the raw tables.
+
+    Attributes:
+        commits: Every batch, in the order of time.
+        latency_p50: Seconds from arrival to commit that half of all records did not exceed.
+        latency_p99: Seconds that 99% of all records did not exceed.
+    """
+
+    commits: Sequence[Commit]
+    latency_p50: float
+    latency_p99: float
+
+
+@dataclass(frozen=True)
 class Report:
     """All that one page shows.
 
@@ -76,6 +114,7 @@ class Report:
         flows: The stages in the order of the way.
         checks: Every count that was compared.
         rejections: Why rows were turned away.
+        stream: How the streams' records came in; None where none did.
         answers: The answers in the order of the page.
     """
 
@@ -88,4 +127,5 @@ class Report:
     flows: Sequence[Flow]
     checks: Sequence[Check]
     rejections: Sequence[Rejection]
+    stream: Stream | None
     answers: Sequence[AnswerRows]

@@ -13,6 +13,7 @@ from pinterest_pipeline.local.report import wording
 from pinterest_pipeline.local.report.drawings import Drawing, draw
 from pinterest_pipeline.local.report.model import AnswerRows, Flow, Report
 from pinterest_pipeline.local.report.shapes import Bar, Chart, Series, rows_of_bars, stacked_rows
+from pinterest_pipeline.local.report.streaming import draw_stream
 
 _ENTITY_COLOURS = ("entity-1", "entity-2", "entity-3")
 _TILES = {"source": "rows in the source", "clean": "clean rows", "quarantined": "rows in quarantine"}
@@ -51,6 +52,7 @@ def render(report: Report) -> str:
         flow_chart=_draw_flows(report.flows),
         time_chart=_draw_times(report.times),
         slowest=max(report.times, key=lambda name: report.times[name], default=None),
+        stream=draw_stream(report.stream, _ENTITY_COLOURS) if report.stream else {},
         parts=[_Part(answer, draw(answer)) for answer in report.answers],
         plotly=get_plotlyjs(),
     )

@@ -60,6 +60,16 @@ class Series:
     colour: str
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line of one colour through points (seconds, value) in the order of time."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    colour: str
+    dashed: bool = False
+
+
 def css(variable: str) -> Json:
     """Return a reference to a CSS variable; the page puts its value in this place before it draws."""
     return {"css": f"--{variable}"}
@@ -153,9 +163,32 @@ def grouped_columns(names: Sequence[str], series: Sequence[Series]) -> Chart:
         }
         for each in series
     ]
-    scale = {"tickformat": "~s", "gridcolor": css("grid"), "rangemode": "tozero", "nticks": 5, **_quiet_axis()}
-    layout = {**_bars(), "bargroupgap": 0.12, "xaxis": _names_below(), "yaxis": scale, **_legend()}
+    layout = {**_bars(), "bargroupgap": 0.12, "xaxis": _names_below(), "yaxis": _scale(), **_legend()}
     return Chart(traces, layout, _COLUMNS_HEIGHT + _LEGEND)
+
+
+def lines(series: Sequence[Line], unit: str) -> Chart:
+    """Draw lines over the seconds of a run, from zero up.
+
+    Args:
+        series: The lines.
+        unit: What stands behind a value when it is pointed at, such as `s`.
+    """
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": _text(line.name),
+            "x": [at for at, _ in line.points],
+            "y": [value for _, value in line.points],
+            "line": {"color": css(line.colour), "width": 2, "dash": "dot" if line.dashed else "solid"},
+            "marker": {"size": 5},
+            "hovertemplate": f"{_text(line.name)}: %{{y:,.1~f}} {_text(unit)} after %{{x:.0f}} s<extra></extra>",
+        }
+        for line in series
+    ]
+    seconds = {**_quiet_axis(), "showgrid": False, "ticksuffix": " s", "nticks": 7, "rangemode": "tozero"}
+    return Chart(traces, {"xaxis": seconds, "yaxis": _scale(), **_legend()}, _COLUMNS_HEIGHT + _LEGEND)
 
 
 def heat_map(across: Sequence[str], down: Sequence[str], cells: Cells) -> Chart:
@@ -215,6 +248,10 @@ def _bars(gap: float = 0.3) -> Json:
 def _length_axis(values: Sequence[float], room: float = 1) -> Json:
     """Return an axis from zero that shows nothing: each bar has its number written on it."""
     return {"visible": False, "fixedrange": True, "range": [0, (max(values, default=0) or 1) * room]}
+
+
+def _scale() -> Json:
+    return {"tickformat": "~s", "gridcolor": css("grid"), "rangemode": "tozero", "nticks": 5, **_quiet_axis()}
 
 
 def _name_rows(names: Sequence[str]) -> Json:
