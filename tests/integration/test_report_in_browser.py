@@ -24,7 +24,7 @@ _CHARTS = """() => [...document.querySelectorAll(".chart")].map((box) => {
     about: box.getAttribute("aria-label"),
     marks: sizes.filter((size) => size.width > 1 && size.height > 1).length,
     width: box.querySelector("svg.main-svg")?.getBoundingClientRect().width,
-    room: box.clientWidth,
+    room: box.getBoundingClientRect().width,
     mistakes: Plotly.validate(box.data, box.layout) ?? [],
   };
 })"""
