@@ -5,6 +5,7 @@ import pytest
 from pinterest_pipeline.errors import PostError
 from pinterest_pipeline.post.client import ApiClient, Pace
 from pinterest_pipeline.post.records import Record
+from pinterest_pipeline.post.topics import TopicRoute
 from tests.integration.authority import write_certificates
 from tests.unit.fake_api import fake_api
 
@@ -16,7 +17,7 @@ def test_an_api_whose_authority_is_named_is_trusted(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
 
     with fake_api(tmp_path) as api, ApiClient(api.url, Pace()) as client:
-        assert client.post("abc123.pin", RECORDS).posted == 1
+        assert client.post(TopicRoute("abc123.pin"), RECORDS).posted == 1
 
 
 @pytest.mark.parametrize(("host", "reason"), [("localhost", "issuer"), ("other.example", "not valid for 'localhost'")])
@@ -29,5 +30,5 @@ def test_an_api_that_is_not_to_be_trusted_is_refused_at_the_first_try(
 
     with fake_api(tmp_path) as api, ApiClient(api.url, Pace(tries=1_000_000)) as client:
         with pytest.raises(PostError, match=f"cannot be trusted.*{reason}"):
-            client.post("abc123.pin", RECORDS)
+            client.post(TopicRoute("abc123.pin"), RECORDS)
         assert api.calls == []

@@ -11,11 +11,12 @@ from starlette.responses import Response
 from pinterest_pipeline.errors import PostError, SettingsError
 from pinterest_pipeline.post.answers import TryAgainError, read_answer, read_failure
 from pinterest_pipeline.post.client import ApiClient, Pace, check_api
-from pinterest_pipeline.post.payloads import body, pack
+from pinterest_pipeline.post.payloads import pack
 from pinterest_pipeline.post.records import Record, json_text
+from pinterest_pipeline.post.topics import TopicRoute
 from tests.unit.fake_api import Call, FakeApi, status
 
-TOPIC = "abc123.pin"
+TOPIC = TopicRoute("abc123.pin")
 PACE = Pace(tries=4, first_wait=0.001, longest_wait=0.002)
 
 
@@ -33,7 +34,7 @@ def test_many_records_go_in_one_request(api: FakeApi, client: ApiClient) -> None
     outcome = client.post(TOPIC, records(500))
 
     assert (outcome.posted, outcome.refused, len(api.calls)) == (500, (), 1)
-    assert api.taken[33] == (TOPIC, 33, {"index": 33, "title": "é"})
+    assert api.taken[33] == (TOPIC.name, 33, {"index": 33, "title": "é"})
 
 
 def test_a_request_speaks_kafka_rest_v2(api: FakeApi, client: ApiClient) -> None:
@@ -55,7 +56,7 @@ def test_only_the_failed_records_go_again(api: FakeApi, client: ApiClient) -> No
 
     assert outcome.posted == 10
     assert [record["key"] for record in api.calls[1].records] == [3, 7]
-    assert max(api.keys(TOPIC).values()) == 1
+    assert max(api.keys(TOPIC.name).values()) == 1
 
 
 def test_a_record_goes_again_behind_an_earlier_one_of_its_key(api: FakeApi, client: ApiClient) -> None:
@@ -64,7 +65,7 @@ def test_a_record_goes_again_behind_an_earlier_one_of_its_key(api: FakeApi, clie
 
     outcome = client.post(TOPIC, sent)
 
-    assert api.values(TOPIC) == ["a", "c", "d", "e", "b", "d"]
+    assert api.values(TOPIC.name) == ["a", "c", "d", "e", "b", "d"]
     assert (outcome.posted, outcome.repeated) == (5, 2)
 
 
@@ -73,7 +74,7 @@ def test_records_without_a_key_do_not_go_again_for_each_other(api: FakeApi, clie
 
     client.post(TOPIC, [Record(None, '"a"', 0), Record(None, '"b"', 1)])
 
-    assert api.values(TOPIC) == ["b", "a"]
+    assert api.values(TOPIC.name) == ["b", "a"]
 
 
 def test_a_record_that_never_passes_is_refused_with_the_reason(api: FakeApi, client: ApiClient) -> None:
@@ -153,7 +154,7 @@ def test_retry_after_is_honoured(api: FakeApi) -> None:
 def test_retry_after_may_be_a_date_and_nonsense_is_ignored() -> None:
     def wait(text: str) -> float:
         with pytest.raises(TryAgainError) as raised:
-            read_answer(httpx.Response(503, headers={"Retry-After": text}), [])
+            read_answer(httpx.Response(503, headers={"Retry-After": text}), TOPIC, [])
         return raised.value.wait
 
     assert wait(format_datetime(datetime.now(UTC) + timedelta(seconds=60))) == pytest.approx(60, abs=2)
@@ -186,7 +187,7 @@ def test_a_refused_batch_is_halved_until_the_bad_record_stands_alone(
     assert [(refusal.record.key, refusal.reason) for refusal in outcome.refused] == [
         (13, f"HTTP {code} (scripted {code})")
     ]
-    assert sum(api.keys(TOPIC).values()) == outcome.posted == 63
+    assert sum(api.keys(TOPIC.name).values()) == outcome.posted == 63
     assert len(api.calls) == 13
 
 
@@ -239,10 +240,10 @@ def test_plain_http_leaves_the_machine_only_when_told_to() -> None:
 def test_requests_are_cut_by_count_and_by_bytes() -> None:
     long = [Record(key, json_text("x" * 100), key) for key in range(10)]
 
-    assert [len(request) for request in pack(long, 4).requests] == [4, 4, 2]
-    by_bytes = pack(long, 500, most_bytes=500)
+    assert [len(request) for request in pack(long, TOPIC, 4).requests] == [4, 4, 2]
+    by_bytes = pack(long, TOPIC, 500, most_bytes=500)
     assert sum(map(len, by_bytes.requests)) == 10
-    assert all(len(body(request)) <= 500 for request in by_bytes.requests)
+    assert all(len(TOPIC.body(request)) <= 500 for request in by_bytes.requests)
 
 
 def test_a_record_no_request_can_hold_is_refused_and_the_rest_goes(api: FakeApi) -> None:

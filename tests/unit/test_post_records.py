@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinterest_pipeline.entities import PIN
-from pinterest_pipeline.post.payloads import body
 from pinterest_pipeline.post.records import Record, json_text
 from pinterest_pipeline.post.source import open_source
+from pinterest_pipeline.post.topics import TopicRoute
 from tests.unit.posting import database, row
 
 JSON = st.recursive(
@@ -64,13 +64,13 @@ def test_any_text_in_any_column_survives_from_the_database_to_the_request(
     url = database(tmp_path_factory.mktemp("texts"), pin=[row(PIN, 1, **texts)])
 
     (page,) = open_source(url, {}).pages(PIN, None, 10)
-    (record,) = json.loads(body(page.records))["records"]
+    (record,) = json.loads(TopicRoute("abc123.pin").body(page.records))["records"]
 
     assert {name: record["value"][name] for name in texts} == texts
 
 
 @given(st.text())
 def test_any_text_at_all_survives_in_a_request(text: str) -> None:
-    (record,) = json.loads(body([Record(1, json_text({"title": text}), 1)]))["records"]
+    (record,) = json.loads(TopicRoute("abc123.pin").body([Record(1, json_text({"title": text}), 1)]))["records"]
 
     assert record["value"]["title"] == text

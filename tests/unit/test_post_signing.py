@@ -8,6 +8,7 @@ from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.post.client import ApiClient, Pace
 from pinterest_pipeline.post.records import Record
 from pinterest_pipeline.post.signing import AuthKind, open_auth
+from pinterest_pipeline.post.topics import TopicRoute
 from tests.unit.fake_api import Call, FakeApi, status
 
 REGION = "eu-west-1"
@@ -49,7 +50,7 @@ def expected_signature(call: Call, secret: str) -> str:
 def post_signed(api: FakeApi) -> None:
     auth = open_auth(AuthKind.IAM, api.url, REGION)
     with ApiClient(api.url, Pace(first_wait=0.001), auth=auth) as client:
-        client.post("abc123.pin", [Record(33, '{"index":33}', 33)])
+        client.post(TopicRoute("abc123.pin"), [Record(33, '{"index":33}', 33)])
 
 
 def test_a_signature_is_what_aws_computes_itself(api: FakeApi, signer: str) -> None:
@@ -99,7 +100,7 @@ def test_an_api_key_from_the_settings_goes_into_its_header(api: FakeApi) -> None
     auth = open_auth(AuthKind.API_KEY, api.url, settings={"PINTEREST_API_KEY": "key-1"})
 
     with ApiClient(api.url, Pace(), auth=auth) as client:
-        client.post("abc123.pin", [Record(33, "{}", 33)])
+        client.post(TopicRoute("abc123.pin"), [Record(33, "{}", 33)])
 
     assert api.calls[0].headers["x-api-key"] == "key-1"
 

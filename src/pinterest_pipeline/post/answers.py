@@ -10,15 +10,12 @@ import httpx
 
 from pinterest_pipeline.errors import PostError
 from pinterest_pipeline.post.records import Record
+from pinterest_pipeline.post.route import Refusal, Result, Route
 
-# The proxy's codes in a record's place. Its documentation says 1 for an error that stays and 2 for one that may pass;
-# its error bodies elsewhere count 50002 and 50003 for the same two.
-_RETRIABLE_CODES = frozenset({2, 50003})
 _TOO_MANY, _REQUEST_TIMEOUT, _SERVER_ERRORS = 429, 408, 500
 _CHECK = {
     401: "it asks who you are: check --auth and the credentials or the key",
     403: "it refuses you: check --auth, the permission execute-api:Invoke or the key, and the stage in --api",
-    404: "there is no such topic there: check --api with its stage, --prefix, and that the topics are made",
 }
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _BAD_BATCH = frozenset({400, 413, 422})
@@ -27,11 +24,20 @@ _LONGEST_QUOTE = 200
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A record that can never pass, and why."""
+class Answer:
+    """What became of a request's records; those that are not named here are in.
 
-    record: Record
-    reason: str
+    Attributes:
+        again: The records to send again, in order.
+        never: Those that never pass.
+        repeated: How many of `again` may be in already.
+        reason: Why the first of `again` is not in.
+    """
+
+    again: tuple[Record, ...]
+    never: tuple[Refusal, ...]
+    repeated: int
+    reason: str = ""
 
 
 class TryAgainError(Exception):
@@ -49,16 +55,20 @@ class TryAgainError(Exception):
         self.maybe_in = maybe_in
 
 
+class StoppedError(PostError):
+    """Raised when posting was told to stop before these records were in."""
+
+
 class BadBatchError(Exception):
     """Raised when the API refuses a whole request, perhaps for one of its records."""
 
 
-def read_answer(response: httpx.Response, records: Sequence[Record]) -> tuple[list[Record], list[Refusal]]:
+def read_answer(response: httpx.Response, route: Route, records: Sequence[Record]) -> Answer:
     """Read the answer to a request.
 
     Returns:
-        The records to send again, and those that never pass. All others are in. A record that is in goes again
-        behind an earlier one of its key: the last of a key in the topic must stay the last of it in the request.
+        What is not in. A record that is in goes again behind an earlier one of its key: the last of a key in the
+        topic or shard must stay the last of it in the request.
 
     Raises:
         TryAgainError: The API is too busy or broken for the moment.
@@ -73,17 +83,21 @@ def read_answer(response: httpx.Response, records: Sequence[Record]) -> tuple[li
     if status in _BAD_BATCH:
         raise BadBatchError(f"HTTP {status} {_quote(response)}".strip())
     if status != httpx.codes.OK:
-        check = _CHECK.get(status, "expected 200: check --api")
+        check = route.missing if status == httpx.codes.NOT_FOUND else _CHECK.get(status, "expected 200: check --api")
         raise PostError(f"{response.url} answered {status}: {check} {_quote(response)}".strip())
-    again, never, overtaken = [], [], set[int]()
-    for record, (code, error) in zip(records, _results(response, len(records)), strict=True):
-        if code in _RETRIABLE_CODES or (not code and record.key in overtaken):
+    again, never, overtaken = list[Record](), list[Refusal](), set[int]()
+    repeated, reason = 0, ""
+    for record, result in zip(records, _results(response, route, len(records)), strict=True):
+        is_in = not result.error
+        if result.again or (is_in and record.key in overtaken):
+            reason = reason or result.error
             again.append(record)
+            repeated += is_in or result.maybe_in
             if record.key is not None:
                 overtaken.add(record.key)
-        elif code:
-            never.append(Refusal(record, f"error_code {code}: {error}"))
-    return again, never
+        elif result.error:
+            never.append(Refusal(record, result.error))
+    return Answer(tuple(again), tuple(never), repeated, reason)
 
 
 def read_failure(error: httpx.TransportError) -> TryAgainError:
@@ -103,19 +117,15 @@ def read_failure(error: httpx.TransportError) -> TryAgainError:
     return TryAgainError(f"{type(error).__name__} {error}".strip(), maybe_in=not isinstance(error, _NEVER_SENT))
 
 
-def _results(response: httpx.Response, count: int) -> list[tuple[int | None, str]]:
-    """Return each record's error code (None where it is in) and error."""
+def _results(response: httpx.Response, route: Route, count: int) -> list[Result]:
+    strange = f"{response.url} does not answer as {route.speaker} does: check --api {_quote(response)}".strip()
     try:
-        results = [(offset["error_code"], str(offset.get("error"))) for offset in response.json()["offsets"]]
+        results = route.results(response.json())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PostError(_strange(response)) from error
+        raise PostError(strange) from error
     if len(results) != count:
-        raise PostError(_strange(response))
+        raise PostError(strange)
     return results
-
-
-def _strange(response: httpx.Response) -> str:
-    return f"{response.url} does not answer as a Kafka REST proxy does: check --api {_quote(response)}".strip()
 
 
 def _quote(response: httpx.Response) -> str:

@@ -17,6 +17,7 @@ from pinterest_pipeline.post.client import ApiClient, Outcome, Pace
 from pinterest_pipeline.post.progress import Mark, Progress, append_dead_letters, open_progress
 from pinterest_pipeline.post.records import Page
 from pinterest_pipeline.post.source import Source
+from pinterest_pipeline.post.topics import TopicRoute
 
 _Work = TypeVar("_Work")
 _Result = TypeVar("_Result")
@@ -141,22 +142,22 @@ class _Run:
 
     def post(self, tally: Tally) -> Tally:
         entity = tally.entity
-        topic = self.settings.names.topic(entity)
+        route = TopicRoute(self.settings.names.topic(entity))
         mark = self.progress.mark(self._name(entity))
         pages = self.source.pages(entity, mark.place, self.settings.pace.records_per_request)
         self.on_progress(tally)
         # The newest record of a key wins, and Kafka's order says which that is: no later page may overtake.
         window = 1 if self.source.repeats_keys else self.settings.pace.in_flight
-        for page, outcome in in_order(pages, partial(self._submit, topic), window):
-            _check_hope(topic, page, outcome)
+        for page, outcome in in_order(pages, partial(self._submit, route), window):
+            _check_hope(route.name, page, outcome)
             mark = self._confirm(entity, mark, page, outcome)
             tally = _counted(tally, page, outcome)
             self.on_progress(tally)
         _check_complete(tally)
         return tally
 
-    def _submit(self, topic: str, page: Page) -> Future[Outcome]:
-        return self.pool.submit(self.client.post, topic, page.records)
+    def _submit(self, route: TopicRoute, page: Page) -> Future[Outcome]:
+        return self.pool.submit(self.client.post, route, page.records)
 
     def _confirm(self, entity: Entity, mark: Mark, page: Page, outcome: Outcome) -> Mark:
         # In this order: a dead letter may be written twice after a crash, but never be missing.

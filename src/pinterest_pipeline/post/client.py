@@ -1,4 +1,4 @@
-"""The HTTP client: sends records to a topic until each one is in or known never to pass."""
+"""The HTTP client: sends records along a route until each one is in or known never to pass."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -21,21 +21,21 @@ from tenacity.wait import wait_base, wait_random_exponential
 from pinterest_pipeline.errors import PostError, SettingsError
 from pinterest_pipeline.post.answers import (
     BadBatchError,
-    Refusal,
+    StoppedError,
     TryAgainError,
     read_answer,
     read_failure,
 )
 from pinterest_pipeline.post.hosts import is_local
-from pinterest_pipeline.post.payloads import MOST_BYTES, body, pack
+from pinterest_pipeline.post.payloads import MOST_BYTES, pack
 from pinterest_pipeline.post.records import Record
+from pinterest_pipeline.post.route import Refusal, Route
 
 _log = logging.getLogger(__name__)
 
 MOST_IN_FLIGHT = 64
 """More does not make one client faster, and API Gateway would throttle it."""
 
-_HEADERS = {"Content-Type": "application/vnd.kafka.json.v2+json", "Accept": "application/vnd.kafka.v2+json"}
 _CONNECT_SECONDS = 10.0
 
 
@@ -47,15 +47,22 @@ class Outcome:
         posted: How many are in.
         refused: Which never pass.
         repeated: How many were sent again though they may have been in: no more than these are in twice.
+        answered: Seconds that each request waited for its answer.
     """
 
     posted: int
     refused: tuple[Refusal, ...]
     repeated: int = 0
+    answered: tuple[float, ...] = ()
 
     def __add__(self, other: Self) -> "Outcome":
         """Return what became of both."""
-        return Outcome(self.posted + other.posted, self.refused + other.refused, self.repeated + other.repeated)
+        return Outcome(
+            self.posted + other.posted,
+            self.refused + other.refused,
+            self.repeated + other.repeated,
+            self.answered + other.answered,
+        )
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ class Pace:
 
 
 class ApiClient:
-    """Posts to an API's topics over connections that stay open; safe to use from several threads.
+    """Posts to an API's topics and streams over connections that stay open; safe to use from several threads.
 
     Attributes:
         url: The API's address.
@@ -133,7 +140,6 @@ class ApiClient:
         )
         self._http = httpx.Client(
             auth=auth,
-            headers=_HEADERS,
             timeout=httpx.Timeout(pace.answer_within, connect=_CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=pace.in_flight, max_keepalive_connections=pace.in_flight),
             # Trusts what SSL_CERT_FILE names, else the usual authorities.
@@ -156,61 +162,62 @@ class ApiClient:
         """Let no thread wait, try again or begin a request; those under way come to their end."""
         self._stopped.set()
 
-    def post(self, topic: str, records: Sequence[Record]) -> Outcome:
-        """Send records to a topic until each is in or refused for good.
+    def post(self, route: Route, records: Sequence[Record]) -> Outcome:
+        """Send records along a route until each is in or refused for good.
 
         Raises:
+            StoppedError: `stop` was called before that.
             PostError: The API refuses every request, or still fails after the last try.
         """
-        packing = pack(records, self._pace.records_per_request, self._pace.most_bytes)
-        reason = f"larger than a request may be ({self._pace.most_bytes:,} bytes)"
-        outcome = Outcome(0, tuple(Refusal(record, reason) for record in packing.too_large))
+        packing = pack(records, route, self._pace.records_per_request, self._pace.most_bytes)
+        outcome = Outcome(0, packing.refused)
         for request in packing.requests:
-            outcome += self._deliver(topic, request)
+            outcome += self._deliver(route, request)
         return outcome
 
-    def _deliver(self, topic: str, records: Sequence[Record]) -> Outcome:
-        if self._stopped.is_set():
-            raise PostError("posting was stopped; run the same command again to go on")
-        waiting, refused, repeated = list(records), list[Refusal](), 0
+    def _deliver(self, route: Route, records: Sequence[Record]) -> Outcome:
+        waiting, outcome = tuple(records), Outcome(0, ())
 
         def attempt() -> None:
-            nonlocal waiting, repeated
+            nonlocal waiting, outcome
+            if self._stopped.is_set():
+                raise StoppedError(f"posting was stopped. {route.go_on}")
             try:
-                waiting, never = self._send(topic, waiting)
+                response = self._request(route, waiting)
+                outcome += Outcome(0, (), answered=(response.elapsed.total_seconds(),))
+                answer = read_answer(response, route, waiting)
             except TryAgainError as error:
-                repeated += len(waiting) if error.maybe_in else 0
+                outcome += Outcome(0, (), len(waiting) if error.maybe_in else 0)
                 raise
-            refused.extend(never)
-            # Also after an error code: a broker may have written what the proxy gave up waiting for.
-            repeated += len(waiting)
+            posted = len(waiting) - len(answer.again) - len(answer.never)
+            outcome += Outcome(posted, answer.never, answer.repeated)
+            waiting = answer.again
             if waiting:
-                raise TryAgainError(f"{len(waiting)} of {len(records)} records failed for the moment")
+                raise TryAgainError(f"{len(waiting)} of {len(records)} records failed for the moment: {answer.reason}")
 
         try:
             self._retrying(attempt)
         except TryAgainError as error:
-            raise PostError(
-                f"the API at {self.url} still fails on {topic}: {error}. What is confirmed is kept: "
-                "run the same command again to go on from there"
-            ) from error
+            if self._stopped.is_set():
+                raise StoppedError(f"posting was stopped. {route.go_on}") from error
+            raise PostError(f"the API at {self.url} still fails on {route.name}: {error}. {route.go_on}") from error
         except BadBatchError as error:
-            halves = self._halve(topic, waiting, str(error))
-            return Outcome(len(records) - len(waiting) - len(refused), tuple(refused), repeated) + halves
-        return Outcome(len(records) - len(refused), tuple(refused), repeated)
+            return outcome + self._halve(route, waiting, str(error))
+        return outcome
 
-    def _halve(self, topic: str, records: Sequence[Record], reason: str) -> Outcome:
+    def _halve(self, route: Route, records: Sequence[Record], reason: str) -> Outcome:
         if len(records) == 1:
             return Outcome(0, (Refusal(records[0], reason),))
         half = len(records) // 2
-        return self._deliver(topic, records[:half]) + self._deliver(topic, records[half:])
+        return self._deliver(route, records[:half]) + self._deliver(route, records[half:])
 
-    def _send(self, topic: str, records: Sequence[Record]) -> tuple[list[Record], list[Refusal]]:
+    def _request(self, route: Route, records: Sequence[Record]) -> httpx.Response:
         try:
-            response = self._http.post(f"{self.url}/topics/{topic}", content=body(records))
+            return self._http.request(
+                route.method, f"{self.url}{route.path}", content=route.body(records), headers=route.headers
+            )
         except httpx.TransportError as error:
             raise read_failure(error) from error
-        return read_answer(response, records)
 
 
 def check_api(api: str, *, insecure_http: bool = False) -> httpx.URL:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.errors import SettingsError
-from pinterest_pipeline.post.answers import Refusal
 from pinterest_pipeline.post.records import Place
+from pinterest_pipeline.post.route import Refusal
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,51 @@
+"""The route to a Kafka topic: the Kafka REST proxy's v2 API."""
+
+import sys
+from typing import Any, ClassVar
+
+from pinterest_pipeline.post.records import Record
+from pinterest_pipeline.post.route import Result, Route
+
+# The proxy's codes in a record's place. Its documentation says 1 for an error that stays and 2 for one that may pass;
+# its error bodies elsewhere count 50002 and 50003 for the same two.
+_RETRIABLE_CODES = frozenset({2, 50003})
+
+
+class TopicRoute(Route):
+    """Many records a request, each with its key."""
+
+    method = "POST"
+    headers: ClassVar = {
+        "Content-Type": "application/vnd.kafka.json.v2+json",
+        "Accept": "application/vnd.kafka.v2+json",
+    }
+    envelope = ('{"records":[', "]}")
+    # The body's size is the only limit here; the broker's own comes back as a refused record.
+    most_records = most_record_bytes = sys.maxsize
+    speaker = "a Kafka REST proxy"
+    missing = "there is no such topic there: check --api with its stage, --prefix, and that the topics are made"
+    go_on = "What is confirmed is kept: run the same command again to go on from there"
+
+    @property
+    def path(self) -> str:
+        """The path below the API's address."""
+        return f"/topics/{self.name}"
+
+    def key(self, record: Record) -> str:
+        """Return the record's key as JSON."""
+        return "null" if record.key is None else str(record.key)
+
+    def element(self, record: Record) -> str:
+        """Write a record as it stands in a request's body."""
+        return f'{{"key":{self.key(record)},"value":{record.value}}}'
+
+    def results(self, document: dict[str, Any]) -> list[Result]:
+        """Read the proxy's answer."""
+        return [_result(offset["error_code"], offset.get("error")) for offset in document["offsets"]]
+
+
+def _result(code: int | None, error: object) -> Result:
+    if not code:
+        return Result()
+    # It may be in: a broker may have written what the proxy gave up waiting for.
+    return Result(f"error_code {code}: {error}", again=code in _RETRIABLE_CODES, maybe_in=True)
