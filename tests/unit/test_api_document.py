@@ -7,8 +7,9 @@ from openapi_spec_validator import validate
 from pinterest_pipeline.errors import LocalCloudError
 from pinterest_pipeline.local.api_document import API_KEY, SIGV4, read_api
 from pinterest_pipeline.local.cloud import DOCUMENT
+from pinterest_pipeline.local.integrations import Deployment, HttpProxy
 
-STAGE = {"restProxy": "proxy:8082"}
+STAGE = Deployment({"restProxy": "proxy:8082"}, "us-east-1")
 SHIPPED = DOCUMENT.read_text(encoding="utf-8")
 
 
@@ -23,6 +24,7 @@ def test_every_method_of_every_path_goes_to_the_rest_proxy(method: str) -> None:
     found = read_api(SHIPPED, STAGE).find(method, "/topics/abc.pin")
     assert found is not None
     operation, parameters = found
+    assert isinstance(operation.integration, HttpProxy)
     assert operation.integration.address(parameters) == "http://proxy:8082/topics/abc.pin"
     assert operation.integration.method == "ANY"
     assert operation.integration.seconds == 29
@@ -52,19 +54,20 @@ def test_a_fixed_path_wins_over_a_greedy_one() -> None:
     api = read_api(yaml.safe_dump(document), STAGE)
     found = api.find("GET", "/health")
     assert found is not None
+    assert isinstance(found[0].integration, HttpProxy)
     assert found[0].integration.address(found[1]) == "http://other/health"
     assert api.find("POST", "/health") is None
 
 
 def test_a_missing_stage_variable_is_named() -> None:
     with pytest.raises(LocalCloudError, match="stage variable restProxy"):
-        read_api(SHIPPED, {})
+        read_api(SHIPPED, Deployment({}, "us-east-1"))
 
 
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("type: http_proxy", "type: aws", "executes http_proxy"),
+        ("type: http_proxy", "type: mock", "executes http_proxy and aws"),
         ("method.request.path.proxy", "method.request.querystring.proxy", "maps path parameters only"),
         ("method.request.path.proxy", "method.request.path.other", "must be mapped"),
         ("awsSigv4", "awsOther", "verifies awsSigv4"),

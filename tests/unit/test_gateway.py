@@ -14,6 +14,7 @@ from pinterest_pipeline.local.api_document import read_api
 from pinterest_pipeline.local.authorisation import KnownCredentials
 from pinterest_pipeline.local.cloud import DOCUMENT
 from pinterest_pipeline.local.gateway import MOST_BYTES, application
+from pinterest_pipeline.local.integrations import Deployment
 
 SHIPPED = DOCUMENT.read_text(encoding="utf-8")
 POST = httpx.Request("POST", "http://gateway/topics/a.pin?x=1", json={"records": []}, headers={"X-Mine": "kept"})
@@ -39,8 +40,8 @@ def call(
 async def _call(
     request: httpx.Request, proxy: httpx.AsyncBaseTransport, known: KnownCredentials, document: str = SHIPPED
 ) -> httpx.Response:
-    api = read_api(document, {"restProxy": "proxy:8082"})
-    app = application(api, known, httpx.AsyncClient(transport=proxy))
+    api = read_api(document, Deployment({"restProxy": "proxy:8082"}, "us-east-1"))
+    app = application(api, known, client=httpx.AsyncClient(transport=proxy))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
         return await client.send(request)
 

@@ -5,16 +5,16 @@ execute is refused when it starts, not when a request arrives.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from pinterest_pipeline.errors import LocalCloudError
-
-ANY = "ANY"
-"""Stands for every method, in a route or in an integration."""
+from pinterest_pipeline.local.gateway_responses import GatewayResponse, read_gateway_responses
+from pinterest_pipeline.local.integrations import ANY, PATH_PARAMETER, Deployment, Integration, read_integration
+from pinterest_pipeline.local.request_validation import RequestModel
 
 SIGV4, API_KEY = "awsSigv4", "apiKey"
 """Kinds of security scheme."""
@@ -22,32 +22,9 @@ SIGV4, API_KEY = "awsSigv4", "apiKey"
 _ANY_METHOD = "x-amazon-apigateway-any-method"
 _INTEGRATION = "x-amazon-apigateway-integration"
 _AUTHTYPE = "x-amazon-apigateway-authtype"
+_VALIDATOR = "x-amazon-apigateway-request-validator"
+_MODEL = "#/components/schemas/"
 _VERBS = ("get", "put", "post", "delete", "options", "head", "patch")
-_PARAMETER = re.compile(r"\{(\w+)(\+?)\}")
-_STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.(\w+)\}")
-_PATH_MAPPING = re.compile(r"integration\.request\.path\.(\w+)")
-_PATH_SOURCE = re.compile(r"method\.request\.path\.(\w+)")
-
-
-@dataclass(frozen=True)
-class Integration:
-    """Where a request goes.
-
-    Attributes:
-        method: The method to use there; ANY for the client's own.
-        uri: The address, stage variables filled in, path parameters still as {name}.
-        path: Path parameter of the address -> path parameter of the request.
-        seconds: The longest to wait for an answer.
-    """
-
-    method: str
-    uri: str
-    path: Mapping[str, str]
-    seconds: float
-
-    def address(self, parameters: Mapping[str, str]) -> str:
-        """Return the address of one request, given its path parameters."""
-        return _PARAMETER.sub(lambda found: parameters[self.path[found[1]]], self.uri)
 
 
 @dataclass(frozen=True)
@@ -57,10 +34,12 @@ class Operation:
     Attributes:
         integration: Where its requests go.
         security: Kinds of security scheme that a request must satisfy, all of them.
+        models: Content type -> what a body of it must look like.
     """
 
     integration: Integration
     security: frozenset[str]
+    models: Mapping[str, RequestModel]
 
 
 @dataclass(frozen=True)
@@ -69,10 +48,12 @@ class Route:
 
     Attributes:
         pattern: Matches a whole path; its groups are the path parameters.
+        parameters: Their names.
         operations: By method.
     """
 
     pattern: re.Pattern[str]
+    parameters: tuple[str, ...]
     operations: Mapping[str, Operation]
 
 
@@ -82,9 +63,11 @@ class Api:
 
     Attributes:
         routes: In the order in which they are tried: the most specific first, greedy ones last.
+        responses: What API Gateway itself answers, where the document says.
     """
 
     routes: tuple[Route, ...]
+    responses: Mapping[str, GatewayResponse]
 
     def find(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]] | None:
         """Return the operation of a request and its path parameters; None where the document has none."""
@@ -92,16 +75,16 @@ class Api:
             found = route.pattern.fullmatch(path)
             if found:
                 operation = route.operations.get(method, route.operations.get(ANY))
-                return (operation, found.groupdict()) if operation else None
+                return (operation, dict(zip(route.parameters, found.groups(), strict=True))) if operation else None
         return None
 
 
-def read_api(text: str, stage: Mapping[str, str]) -> Api:
+def read_api(text: str, deployment: Deployment) -> Api:
     """Return the API that a document describes.
 
     Args:
         text: The document, YAML or JSON.
-        stage: The stage's variables.
+        deployment: What the document leaves open.
 
     Raises:
         LocalCloudError: It is no such document, needs a stage variable that is not given, or asks for something this
@@ -109,16 +92,47 @@ def read_api(text: str, stage: Mapping[str, str]) -> Api:
     """
     try:
         document = yaml.safe_load(text)
-        schemes = {name: _kind(scheme) for name, scheme in _schemes(document).items()}
+        reader = _Reader(document, deployment)
         paths = sorted(document["paths"].items(), key=lambda item: _order(item[0]))
-        return Api(tuple(_route(path, item, schemes, stage) for path, item in paths))
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        return Api(tuple(reader.route(path, item) for path, item in paths), read_gateway_responses(document))
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, re.error) as error:
         raise LocalCloudError(f"not an OpenAPI document with API Gateway's extensions: {error!r}") from error
 
 
-def _schemes(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    schemes: Mapping[str, Any] = document.get("components", {}).get("securitySchemes", {})
-    return schemes
+class _Reader:
+    """Reads routes; holds what they refer to."""
+
+    def __init__(self, document: Mapping[str, Any], deployment: Deployment) -> None:
+        components = document.get("components", {})
+        self._schemes = {name: _kind(scheme) for name, scheme in components.get("securitySchemes", {}).items()}
+        self._schemas: Mapping[str, Any] = components.get("schemas", {})
+        self._validators: Mapping[str, Any] = document.get(f"{_VALIDATOR}s", {})
+        self._validator = document.get(_VALIDATOR)
+        self._deployment = deployment
+
+    def route(self, path: str, item: Mapping[str, Any]) -> Route:
+        methods = {
+            ANY if name == _ANY_METHOD else name.upper(): item[name] for name in (_ANY_METHOD, *_VERBS) if name in item
+        }
+        operations = {method: self._operation(path, operation) for method, operation in methods.items()}
+        return Route(*_pattern(path), operations)
+
+    def _operation(self, path: str, operation: Mapping[str, Any]) -> Operation:
+        # API Gateway asks for every scheme that is listed, where OpenAPI itself would take any one of them.
+        security = frozenset(self._schemes[name] for one in operation.get("security", []) for name in one)
+        integration = read_integration(path, operation[_INTEGRATION], self._deployment)
+        return Operation(integration, security, self._models(operation))
+
+    def _models(self, operation: Mapping[str, Any]) -> Mapping[str, RequestModel]:
+        validator = operation.get(_VALIDATOR, self._validator)
+        if validator is None or not self._validators[validator].get("validateRequestBody"):
+            return {}
+        content = operation.get("requestBody", {}).get("content", {})
+        return {kind: RequestModel(self._schema(media["schema"])) for kind, media in content.items()}
+
+    def _schema(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        name: str = schema.get("$ref", "")
+        return self._schemas[name.removeprefix(_MODEL)] if name else schema
 
 
 def _kind(scheme: Mapping[str, str]) -> str:
@@ -130,56 +144,14 @@ def _kind(scheme: Mapping[str, str]) -> str:
 
 
 def _order(path: str) -> tuple[bool, int, int]:
-    parameters = _PARAMETER.findall(path)
+    parameters = PATH_PARAMETER.findall(path)
     return any(greedy for _, greedy in parameters), len(parameters), -len(path)
 
 
-def _route(path: str, item: Mapping[str, Any], schemes: Mapping[str, str], stage: Mapping[str, str]) -> Route:
-    methods = {
-        ANY if name == _ANY_METHOD else name.upper(): item[name] for name in (_ANY_METHOD, *_VERBS) if name in item
-    }
-    operations = {method: _operation(path, operation, schemes, stage) for method, operation in methods.items()}
-    return Route(_pattern(path), operations)
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    pieces, end = [], 0
-    for found in _PARAMETER.finditer(path):
-        pieces += [re.escape(path[end : found.start()]), f"(?P<{found[1]}>{'.+' if found[2] else '[^/]+'})"]
+def _pattern(path: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    pieces, names, end = [], [], 0
+    for found in PATH_PARAMETER.finditer(path):
+        pieces += [re.escape(path[end : found.start()]), "(.+)" if found[2] else "([^/]+)"]
+        names.append(found[1])
         end = found.end()
-    return re.compile("".join(pieces) + re.escape(path[end:]))
-
-
-def _operation(
-    path: str, operation: Mapping[str, Any], schemes: Mapping[str, str], stage: Mapping[str, str]
-) -> Operation:
-    # API Gateway asks for every scheme that is listed, where OpenAPI itself would take any one of them.
-    security = frozenset(schemes[name] for requirement in operation.get("security", []) for name in requirement)
-    return Operation(_integration(path, operation[_INTEGRATION], stage), security)
-
-
-def _integration(path: str, integration: Mapping[str, Any], stage: Mapping[str, str]) -> Integration:
-    if integration["type"].lower() != "http_proxy":
-        raise LocalCloudError(f"this gateway executes http_proxy; {path} has the integration {integration['type']}")
-    uri = _STAGE_VARIABLE.sub(lambda found: _stage_variable(found[1], stage), integration["uri"])
-    mapping = dict(_path_mapping(path, integration.get("requestParameters", {}).items()))
-    have, need = {name for name, _ in _PARAMETER.findall(path)}, {name for name, _ in _PARAMETER.findall(uri)}
-    if not (need <= mapping.keys() and set(mapping.values()) <= have):
-        raise LocalCloudError(f"{path}: each path parameter of {uri} must be mapped from one of the request's")
-    return Integration(
-        integration["httpMethod"].upper(), uri, mapping, integration.get("timeoutInMillis", 29000) / 1000
-    )
-
-
-def _stage_variable(name: str, stage: Mapping[str, str]) -> str:
-    if name not in stage:
-        raise LocalCloudError(f"the document needs the stage variable {name}; give it as {name}=value")
-    return stage[name]
-
-
-def _path_mapping(path: str, parameters: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    for target, source in parameters:
-        to, what = _PATH_MAPPING.fullmatch(target), _PATH_SOURCE.fullmatch(source)
-        if to is None or what is None:
-            raise LocalCloudError(f"{path}: this gateway maps path parameters only; got {target}: {source}")
-        yield to[1], what[1]
+    return re.compile("".join(pieces) + re.escape(path[end:])), tuple(names)

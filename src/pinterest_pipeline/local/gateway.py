@@ -1,14 +1,14 @@
 """A stand-in for Amazon API Gateway (REST API) that executes the OpenAPI document AWS is given.
 
-It does what the document says and nothing else: its routes, methods, stage variables, HTTP proxy integrations and
-security, with API Gateway's limits and answers. Not there: stages in the path, throttling, caching, usage plans.
+It does what the document says and nothing else: its routes, methods, security, request models and integrations, with
+API Gateway's limits and answers. Not there: stages in the path, throttling, caching, usage plans.
 """
 
 import argparse
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +21,12 @@ from starlette.routing import Route
 
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.errors import LocalCloudError
-from pinterest_pipeline.local.api_document import ANY, Api, Integration, read_api
+from pinterest_pipeline.local.api_document import Api, Operation, read_api
 from pinterest_pipeline.local.authorisation import NO_SIGNATURE, Call, KnownCredentials, refusal
+from pinterest_pipeline.local.aws_integration import Account, content_type, execute
+from pinterest_pipeline.local.gateway_responses import BAD_REQUEST_BODY, GatewayResponse
+from pinterest_pipeline.local.http_integration import forward
+from pinterest_pipeline.local.integrations import JSON, Deployment, HttpProxy
 from pinterest_pipeline.local.processes import HOST
 
 MOST_BYTES = 10 * 2**20
@@ -30,15 +34,6 @@ MOST_BYTES = 10 * 2**20
 
 _log = logging.getLogger("gateway")
 _METHODS = ["GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH"]
-# Of one connection, not of the message (RFC 9110, 7.6.1), or set anew for the next one.
-_NOT_FORWARDED = frozenset(
-    {
-        *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
-        *("host", "content-length", "date", "server"),
-        # API Gateway keeps the caller's signature to itself.
-        *("authorization", "x-amz-date", "x-amz-security-token"),
-    }
-)
 
 
 class Gateway:
@@ -47,13 +42,15 @@ class Gateway:
     Args:
         api: The API.
         known: What callers must have.
+        account: Where Kinesis is; None where nothing is behind the routes that need it.
         client: Sends requests on; shared, so that connections are kept alive.
     """
 
-    def __init__(self, api: Api, known: KnownCredentials, client: httpx.AsyncClient) -> None:
-        """Keep all three."""
+    def __init__(self, api: Api, known: KnownCredentials, account: Account | None, client: httpx.AsyncClient) -> None:
+        """Keep them all."""
         self._api = api
         self._known = known
+        self._account = account
         self._client = client
 
     async def handle(self, request: Request) -> Response:
@@ -72,41 +69,46 @@ class Gateway:
         refused = refusal(call, operation.security, self._known, datetime.now(UTC))
         if refused is not None:
             return _message(403, refused)
-        return await self._forward(operation.integration, parameters, request, body)
+        try:
+            return await self._checked(operation, call) or await self._answer(operation, call, parameters)
+        except (LocalCloudError, ValueError):
+            _log.exception("%s %s", call.method, call.url)
+            return _message(500, "Internal server error")
 
-    async def _forward(
-        self, integration: Integration, parameters: Mapping[str, str], request: Request, body: bytes
-    ) -> Response:
-        onward = httpx.Request(
-            request.method if integration.method == ANY else integration.method,
-            integration.address(parameters) + _query(request),
-            headers=_forwarded(request.headers.items()),
-            content=body,
-        )
+    async def _checked(self, operation: Operation, call: Call) -> Response | None:
+        model = operation.models.get(content_type(call.headers))
+        # In a thread: some megabytes take a while, and other requests must not wait for it.
+        reason = await asyncio.to_thread(model.refusal, call.body) if model else None
+        if reason is None:
+            return None
+        response = self._api.responses.get(BAD_REQUEST_BODY, GatewayResponse(400))
+        return Response(response.body("Invalid request body", reason), response.status, media_type=JSON)
+
+    async def _answer(self, operation: Operation, call: Call, parameters: Mapping[str, str]) -> Response:
+        integration = operation.integration
         try:
             async with asyncio.timeout(integration.seconds):
-                return await self._exchange(onward)
+                if isinstance(integration, HttpProxy):
+                    return await forward(integration, call, parameters, self._client)
+                if self._account is None:
+                    raise LocalCloudError("this gateway was started without --kinesis-endpoint")
+                return await execute(integration, call, parameters, self._account, self._client)
         except TimeoutError:
             return _message(504, "Endpoint request timed out")
         except httpx.TransportError as error:
-            _log.warning("%s %s: %r", onward.method, onward.url, error)
+            _log.warning("%s %s: %r", call.method, call.url, error)
             return _message(504, "Network error communicating with endpoint")
 
-    async def _exchange(self, onward: httpx.Request) -> Response:
-        answer = await self._client.send(onward, stream=True)
-        try:
-            content = b"".join([chunk async for chunk in answer.aiter_raw()])
-        finally:
-            await answer.aclose()
-        return Response(content, answer.status_code, _forwarded(answer.headers.items()))
 
-
-def application(api: Api, known: KnownCredentials, client: httpx.AsyncClient | None = None) -> Starlette:
+def application(
+    api: Api, known: KnownCredentials, account: Account | None = None, client: httpx.AsyncClient | None = None
+) -> Starlette:
     """Return the web application that executes an API.
 
     Args:
         api: The API.
         known: What callers must have.
+        account: Where Kinesis is; None where nothing is behind the routes that need it.
         client: Sends requests on; by default one of its own.
     """
     # What is open at most is the callers' choice, and no proxy of the environment may come between.
@@ -118,7 +120,7 @@ def application(api: Api, known: KnownCredentials, client: httpx.AsyncClient | N
         async with shared:
             yield
 
-    gateway = Gateway(api, known, shared)
+    gateway = Gateway(api, known, account, shared)
     return Starlette(routes=[Route("/{path:path}", gateway.handle, methods=_METHODS)], lifespan=lifespan)
 
 
@@ -140,10 +142,6 @@ async def _body(request: Request) -> bytes | None:
         if size <= MOST_BYTES:
             kept.append(chunk)
     return b"".join(kept) if size <= MOST_BYTES else None
-
-
-def _forwarded(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    return {name: value for name, value in headers if name.lower() not in _NOT_FORWARDED}
 
 
 def _message(status: int, text: str) -> Response:
@@ -170,14 +168,18 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--document", type=Path, required=True, help="the API, an OpenAPI document")
     parser.add_argument("--stage-variable", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--kinesis-endpoint", default="", metavar="URL", help="where the streams are")
+    parser.add_argument("--region", default="us-east-1", help="the streams' region")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    api = read_api(_text(options.document), _stage_variables(options.stage_variable))
+    deployment = Deployment(_stage_variables(options.stage_variable), options.region)
+    api = read_api(_text(options.document), deployment)
+    account = Account.from_environment(options.kinesis_endpoint) if options.kinesis_endpoint else None
     known = KnownCredentials.from_environment()
     checked = ", ".join(sorted(known.checks())) or "off: no credentials in the environment"
     _log.info("authorisation: %s", checked)
-    uvicorn.run(application(api, known), host=HOST, port=options.port)
+    uvicorn.run(application(api, known, account), host=HOST, port=options.port)
 
 
 if __name__ == "__main__":
