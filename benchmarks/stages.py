@@ -13,7 +13,7 @@ from pinterest_pipeline.local.spark import CATALOG, local_spark
 from pinterest_pipeline.post.records import json_text
 from pinterest_pipeline.publish import publish
 from pinterest_pipeline.refine import refine
-from pinterest_pipeline.tables import Lake, create_tables
+from pinterest_pipeline.tables import Lake, Origin, create_tables
 
 _NAMES = Names("bench")
 _WARM_UP_ROWS = 1_000
@@ -33,7 +33,7 @@ class _Pass:
         with timed() as ingesting:
             ingest_landing(self.spark, self.lake, _NAMES, str(self.folder / "landing"), checkpoints, Reader.FILES)
         with timed() as refining:
-            refine(self.spark, self.lake, checkpoints)
+            refine(self.spark, self.lake, checkpoints, Origin.S3)
         with timed() as publishing:
             publish(self.spark, self.lake)
         return ingesting.seconds, refining.seconds, publishing.seconds

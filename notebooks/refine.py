@@ -3,7 +3,8 @@
 # MAGIC # Refine
 # MAGIC
 # MAGIC Turns what is new in the raw tables into clean rows, one for each key: the newest record wins. A record that cannot be
-# MAGIC a clean row goes to quarantine, as it arrived, with every reason.
+# MAGIC a clean row goes to quarantine, as it arrived, with every reason. What came through Kinesis is left to the notebook
+# MAGIC `stream`.
 # MAGIC
 # MAGIC **Replay** sends all of quarantine through the rules again, for the day when a rule has changed.
 
@@ -42,8 +43,9 @@ lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
 # COMMAND ----------
 
 from pinterest_pipeline.refine import refine
+from pinterest_pipeline.tables import Origin
 
-refine(spark, lake, dbutils.widgets.get("checkpoints"))
+refine(spark, lake, dbutils.widgets.get("checkpoints"), Origin.S3)
 
 # COMMAND ----------
 

@@ -1,23 +1,35 @@
-"""The tasks of the jobs `batch` and `replay`, as the wheel's entry points: arguments in, one call to a room."""
+"""The tasks of the bundle's jobs, as the wheel's entry points: arguments in, one call to a room."""
 
 import argparse
 from collections.abc import Sequence
+from enum import StrEnum
 
 from pyspark.sql import SparkSession
 
 from pinterest_pipeline import refine as refining
 from pinterest_pipeline.entities import Names
+from pinterest_pipeline.ingest.kinesis import Streams
 from pinterest_pipeline.ingest.landing import Reader, ingest_landing
+from pinterest_pipeline.live import catch_up, follow
 from pinterest_pipeline.publish import publish as publish_answers
-from pinterest_pipeline.tables import Lake, create_tables
+from pinterest_pipeline.tables import Lake, Origin, create_tables
 
 _ARGUMENTS = {
     "catalog": "catalog of the pipeline's schema",
     "schema": "schema of the pipeline's tables",
-    "prefix": "the deployment's id, in front of every topic",
+    "prefix": "the deployment's id, in front of every topic and stream",
     "landing": "folder or volume that the Kafka sink writes to",
     "checkpoints": "folder or volume of the checkpoints",
 }
+
+
+class Mode(StrEnum):
+    """How long the task `stream` goes on."""
+
+    CONTINUOUS = "continuous"
+    """Until a query fails or the run is cancelled."""
+    AVAILABLE_NOW = "available_now"
+    """Until everything is read that was there when it started; the only way on serverless compute."""
 
 
 def parser(*names: str) -> argparse.ArgumentParser:
@@ -49,6 +61,16 @@ def refine_parser() -> argparse.ArgumentParser:
     return parser("catalog", "schema", "checkpoints")
 
 
+def stream_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `stream`; an empty optional argument counts as not given."""
+    made = parser("catalog", "schema", "prefix", "checkpoints")
+    made.add_argument("--region", default="", help="AWS region of the streams; by default the one Spark runs in")
+    made.add_argument("--service-credential", default="", help="name of the service credential that may read them")
+    made.add_argument("--trigger", type=Mode, choices=list(Mode), default=Mode.CONTINUOUS)
+    made.add_argument("--interval-seconds", type=_interval, default=10.0, help="time between two batches, continuous")
+    return made
+
+
 def tables(arguments: Sequence[str] | None = None) -> None:
     """Create the schema and the tables, and add columns that the declaration has gained."""
     given = tables_parser().parse_args(arguments)
@@ -63,9 +85,24 @@ def ingest(arguments: Sequence[str] | None = None) -> None:
 
 
 def refine(arguments: Sequence[str] | None = None) -> None:
-    """Bring new raw records into clean or quarantine."""
+    """Bring new raw records from the sink's files into clean or quarantine."""
     given = refine_parser().parse_args(arguments)
-    refining.refine(session(), Lake(given.catalog, given.schema), given.checkpoints)
+    refining.refine(session(), Lake(given.catalog, given.schema), given.checkpoints, Origin.S3)
+
+
+def stream(arguments: Sequence[str] | None = None) -> None:
+    """Bring the streams' records to clean or quarantine.
+
+    It makes the tables itself: a continuous job has no tasks that wait for each other.
+    """
+    given = stream_parser().parse_args(arguments)
+    spark, lake = session(), Lake(given.catalog, given.schema)
+    streams = Streams(Names(given.prefix), given.region, given.service_credential)
+    create_tables(spark, lake)
+    if given.trigger is Mode.AVAILABLE_NOW:
+        catch_up(spark, lake, streams, given.checkpoints)
+    else:
+        follow(spark, lake, streams, given.checkpoints, given.interval_seconds)
 
 
 def replay(arguments: Sequence[str] | None = None) -> None:
@@ -78,6 +115,13 @@ def publish(arguments: Sequence[str] | None = None) -> None:
     """Write the answers that have changed."""
     given = tables_parser().parse_args(arguments)
     publish_answers(session(), Lake(given.catalog, given.schema))
+
+
+def _interval(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number of seconds from 0 up, got {text}")
+    return seconds
 
 
 def session() -> SparkSession:

@@ -15,9 +15,19 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from pinterest_pipeline.cleaning import EXTRA, REASONS, judge
 from pinterest_pipeline.entities import ENTITIES, Entity
-from pinterest_pipeline.observe import Run, now, record
-from pinterest_pipeline.streams import BatchWriter, batch_name, query_id, retry_on_conflict, run_to_end
-from pinterest_pipeline.tables import FIRST_BATCH, QUARANTINE, RAW, Lake, table_version
+from pinterest_pipeline.observe import Run, counted, now, record
+from pinterest_pipeline.streams import (
+    AVAILABLE_NOW,
+    BatchWriter,
+    Start,
+    Trigger,
+    batch_name,
+    query_id,
+    retry_on_conflict,
+    run_to_end,
+    start_query,
+)
+from pinterest_pipeline.tables import FIRST_BATCH, QUARANTINE, RAW, Lake, Origin, table_version
 
 _BYTES_PER_BATCH = "256m"
 _IDENTITY = ("origin", "position", "batch_id")
@@ -25,18 +35,34 @@ _ORDER = ("_arrived_at", "_position")
 _REPLAY = "replay"
 
 
-def refine(spark: SparkSession, lake: Lake, checkpoints: str) -> None:
-    """Bring everything that is new in the raw tables into clean or quarantine.
+def refine(spark: SparkSession, lake: Lake, checkpoints: str, origin: Origin) -> None:
+    """Bring what is new in the raw tables, and came this way, into clean or quarantine.
 
     Args:
         spark: The session.
         lake: Where the tables are.
         checkpoints: The folder with a checkpoint folder for each query.
+        origin: Which records: those of the other origin are another job's.
 
     Raises:
         StageError: A query failed; it resumes where it stopped when it is started again.
     """
-    run_to_end(partial(_start, spark, lake, entity, f"{checkpoints}/refine/{entity.name}") for entity in ENTITIES)
+    run_to_end(refine_queries(spark, lake, checkpoints, origin, AVAILABLE_NOW))
+
+
+def refine_queries(
+    spark: SparkSession, lake: Lake, checkpoints: str, origin: Origin, trigger: Trigger
+) -> tuple[Start, ...]:
+    """Return what starts the query of each entity.
+
+    Args:
+        spark: The session.
+        lake: Where the tables are.
+        checkpoints: The folder with a checkpoint folder for each query.
+        origin: Which records.
+        trigger: When they take up what is new.
+    """
+    return tuple(partial(_start, spark, lake, entity, checkpoints, origin, trigger) for entity in ENTITIES)
 
 
 def replay(spark: SparkSession, lake: Lake) -> None:
@@ -52,25 +78,26 @@ def replay(spark: SparkSession, lake: Lake) -> None:
         _replay(spark, lake, entity)
 
 
-def _start(spark: SparkSession, lake: Lake, entity: Entity, checkpoint: str) -> StreamingQuery:
-    return (
-        spark.readStream.option("maxBytesPerTrigger", _BYTES_PER_BATCH)
-        .table(lake.raw(entity))
-        .writeStream.queryName(f"refine {entity.name}")
-        .option("checkpointLocation", checkpoint)
-        .trigger(availableNow=True)
-        .foreachBatch(_writer(lake, entity, checkpoint))
-        .start()
-    )
+def _start(
+    spark: SparkSession, lake: Lake, entity: Entity, checkpoints: str, origin: Origin, trigger: Trigger
+) -> StreamingQuery:
+    checkpoint = f"{checkpoints}/refine_{origin}/{entity.name}"
+    raw = spark.readStream.option("maxBytesPerTrigger", _BYTES_PER_BATCH).table(lake.raw(entity))
+    # A file holds records of one origin: by its statistics, one of the other origin is skipped and not read.
+    records = raw.where(sf.col("origin") == origin)
+    name = f"refine {origin} {entity.name}"
+    return start_query(records, name, checkpoint, trigger, _writer(lake, entity, checkpoint, origin))
 
 
-def _writer(lake: Lake, entity: Entity, checkpoint: str) -> BatchWriter:
+def _writer(lake: Lake, entity: Entity, checkpoint: str, origin: Origin) -> BatchWriter:
     def write(records: DataFrame, number: int) -> None:
         spark = records.sparkSession
         query = query_id(spark, checkpoint)
         batch = batch_name(number, query)
         judged = judge(records, entity)
-        run = _begun("refine", entity, batch, judged)
+        run = _begun("refine", entity, batch, judged, timed=origin is Origin.KINESIS)
+        if not run.rows_read:
+            return
         if run.rows_rejected:
             _quarantine(judged, lake.quarantine(entity), batch)
         merge_newest(judged, lake, entity, batch)
@@ -126,16 +153,10 @@ def _is_rejected() -> Column:
     return sf.size(REASONS) > 0
 
 
-def _begun(stage: str, entity: Entity, batch: str, judged: DataFrame) -> Run:
+def _begun(stage: str, entity: Entity, batch: str, judged: DataFrame, *, timed: bool = False) -> Run:
     """Take a batch up: count its records and its rejected ones, and find its oldest and newest arrival."""
-    started = now()
-    counts = judged.agg(
-        sf.count("*").alias("rows_read"),
-        sf.count_if(_is_rejected()).alias("rows_rejected"),
-        sf.min("arrived_at").alias("oldest_arrival"),
-        sf.max("arrived_at").alias("newest_arrival"),
-    ).collect()
-    return Run(stage=stage, subject=entity.name, batch=batch, started_at=started, **counts[0].asDict())
+    rejected = sf.count_if(_is_rejected()).alias("rows_rejected")
+    return counted(Run(stage, entity.name, batch, now()), judged, rejected, timed=timed)
 
 
 def _completed(run: Run, kept: int) -> Run:

@@ -2,7 +2,10 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -13,9 +16,45 @@ from pinterest_pipeline.errors import StageError
 BatchWriter = Callable[[DataFrame, int], None]
 """What `foreachBatch` calls: the batch's rows and its number."""
 
+Start = Callable[[], StreamingQuery]
+"""Starts one query."""
+
 _CONFLICT = re.compile(r"\[DELTA_(CONCURRENT_\w+|METADATA_CHANGED|PROTOCOL_CHANGED)\b")
-_TRIES = 5
+_TRIES = 10
 _FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 30.0
+_LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """When a query takes up what is new.
+
+    Attributes:
+        interval_seconds: Time between two batches, for as long as the query runs; None takes what is there now, in as
+            many batches as it needs, and then the query ends.
+    """
+
+    interval_seconds: float | None = None
+
+
+AVAILABLE_NOW = Trigger()
+
+
+def start_query(rows: DataFrame, name: str, checkpoint: str, trigger: Trigger, write: BatchWriter) -> StreamingQuery:
+    """Start a query that hands its batches to a writer.
+
+    Args:
+        rows: A streaming frame.
+        name: The query's name; a session has no two queries of one name.
+        checkpoint: The query's own checkpoint folder.
+        trigger: When it takes up what is new.
+        write: Writes one batch; safe to run again for the same batch.
+    """
+    writer = rows.writeStream.queryName(name).option("checkpointLocation", checkpoint).foreachBatch(write)
+    if trigger.interval_seconds is None:
+        return writer.trigger(availableNow=True).start()
+    return writer.trigger(processingTime=f"{round(trigger.interval_seconds * 1000)} milliseconds").start()
 
 
 def query_id(spark: SparkSession, checkpoint: str) -> str:
@@ -86,25 +125,54 @@ def retry_on_conflict(commit: Callable[[], None]) -> None:
         except Exception as error:
             if not _CONFLICT.search(str(error)):
                 raise
-            time.sleep(_FIRST_WAIT_SECONDS * 2**attempt)
+            time.sleep(min(_FIRST_WAIT_SECONDS * 2**attempt, _LONGEST_WAIT_SECONDS))
     return commit()
 
 
-def run_to_end(starts: Iterable[Callable[[], StreamingQuery]]) -> None:
+def run_to_end(starts: Iterable[Start]) -> None:
     """Start queries and wait until every one has done what was there when it started.
 
     Args:
-        starts: Each starts a query with an `availableNow` trigger.
+        starts: Each starts a query with the trigger `AVAILABLE_NOW`.
 
     Raises:
         StageError: A query could not start or failed; the others are stopped first, and all of them resume from their
             checkpoints.
     """
+    with _running(starts) as queries:
+        for query in queries:
+            query.awaitTermination()
+
+
+def run_until_stopped(starts: Iterable[Start], stop: Event) -> None:
+    """Start queries and keep them running together until one of them ends or somebody asks for the end.
+
+    Where one has ended the others must not go on alone: rows would pile up in front of it, and nobody would see it.
+
+    Args:
+        starts: Each starts a query with an interval for its trigger.
+        stop: Set by another thread to end all queries. A batch that is under way is cut off, and done again at the
+            next start.
+
+    Raises:
+        StageError: A query could not start or failed; the others are stopped first, and all of them resume from their
+            checkpoints.
+    """
+    with _running(starts) as queries:
+        while all(query.isActive for query in queries) and not stop.wait(_LOOK_SECONDS):
+            pass
+        for query in queries:
+            if not query.isActive:
+                query.awaitTermination()  # Raises what it failed with, if it did.
+
+
+@contextmanager
+def _running(starts: Iterable[Start]) -> Iterator[list[StreamingQuery]]:
+    """Start queries, and leave none of them running behind the block."""
     started: list[StreamingQuery] = []
     try:
         started.extend(start() for start in starts)
-        for query in started:
-            query.awaitTermination()
+        yield started
     except PySparkException as error:
         raise StageError(
             f"a streaming query failed and resumes when it is started again: {_first_line(error)}"

@@ -1,6 +1,7 @@
 """The Delta tables: their names, columns and properties, made from the declaration and evolved with it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
@@ -10,6 +11,16 @@ from pinterest_pipeline.entities import ENTITIES, CleanColumn, Entity
 from pinterest_pipeline.errors import StageError
 
 FIRST_BATCH = "_first_batch"
+
+
+class Origin(StrEnum):
+    """How a record came into its raw table."""
+
+    S3 = "s3"
+    """In a file of the Kafka sink."""
+    KINESIS = "kinesis"
+    """Through a Kinesis stream."""
+
 
 LINEAGE = (
     CleanColumn("_arrived_at", "TIMESTAMP", "When the record that this row was made from arrived.", ()),
@@ -21,7 +32,7 @@ LINEAGE = (
 one key: the newest wins."""
 
 RAW = (
-    CleanColumn("payload", "STRING", "The record's text, untouched.", ()),
+    CleanColumn("payload", "STRING", "The record's text, untouched; bytes that are no UTF-8 in base64.", ()),
     CleanColumn("origin", "STRING", "How it came: s3 or kinesis.", ()),
     CleanColumn("position", "STRING", "Where it stands: file and line, or shard and sequence number.", ()),
     CleanColumn("arrived_at", "TIMESTAMP", "When its file was written, or Kinesis took it.", ()),
@@ -44,6 +55,10 @@ RUNS = (
     CleanColumn("rows_replaced", "BIGINT", "Rows that are no longer there, or never were, since a newer one is.", ()),
     CleanColumn("oldest_arrival", "TIMESTAMP", "When the oldest row of the batch arrived.", ()),
     CleanColumn("newest_arrival", "TIMESTAMP", "When the newest row of the batch arrived.", ()),
+    CleanColumn(
+        "latency_p50_seconds", "DOUBLE", "From arrival to commit, for half of its rows at most; streams only.", ()
+    ),
+    CleanColumn("latency_p99_seconds", "DOUBLE", "The same for 99 of 100 rows.", ()),
     CleanColumn("started_at", "TIMESTAMP", "When the stage took the batch up.", ()),
     CleanColumn("finished_at", "TIMESTAMP", "When it had committed it.", ()),
 )

@@ -14,9 +14,9 @@ from pyspark.sql import functions as sf
 from pinterest_pipeline import refine as refining
 from pinterest_pipeline.entities import USER, Entity
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.ingest import landing
+from pinterest_pipeline.ingest import landing, raw
 from pinterest_pipeline.refine import refine, replay
-from pinterest_pipeline.tables import RAW, Lake
+from pinterest_pipeline.tables import RAW, Lake, Origin
 from tests.spark.landed import NAMES, keyed, land, mend
 
 Counts = list[tuple[int, int, int, int]]
@@ -70,9 +70,9 @@ def test_a_refine_batch_that_died_between_two_commits_is_done_again_as_if_it_had
     arrive(spark, lake, keyed(USER, 1, age=20), keyed(USER, 1, age=21), keyed(USER, 2, age=22), keyed(USER, 3, age=-3))
     cut_off(monkeypatch, refining, step)
     with pytest.raises(StageError, match="resumes when it is started again"):
-        refine(spark, lake, checkpoints)
+        refine(spark, lake, checkpoints, Origin.S3)
     assert counts(spark, lake, "refine") == []
-    refine(spark, lake, checkpoints)
+    refine(spark, lake, checkpoints, Origin.S3)
     assert ages(spark, lake) == [(1, 21), (2, 22)]
     assert spark.table(lake.quarantine(USER)).count() == 1
     assert counts(spark, lake, "refine") == [(4, 2, 1, 1)]
@@ -86,7 +86,7 @@ def test_an_ingest_batch_that_died_after_its_append_adds_nothing_again(
     def ingest() -> None:
         landing.ingest_landing(spark, lake, NAMES, str(tmp_path), checkpoints, landing.Reader.FILES)
 
-    cut_off(monkeypatch, landing, "record")
+    cut_off(monkeypatch, raw, "record")
     with pytest.raises(StageError, match="resumes when it is started again"):
         ingest()
     ingest()
@@ -99,7 +99,7 @@ def test_a_replay_that_died_after_its_merge_is_done_again_with_the_same_counts(
     spark: SparkSession, lake: Lake, checkpoints: str, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     arrive(spark, lake, keyed(USER, 1, age=-3), keyed(USER, 2, age=-4))
-    refine(spark, lake, checkpoints)
+    refine(spark, lake, checkpoints, Origin.S3)
     mend(spark, lake, USER, '"age": -3', '"age": 30')
     cut_off(monkeypatch, refining, step)
     with pytest.raises(PowerCutError):
@@ -114,7 +114,7 @@ def test_a_replay_that_died_after_its_merge_counts_right_though_quarantine_has_c
     spark: SparkSession, lake: Lake, checkpoints: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrive(spark, lake, keyed(USER, 1, age=-3))
-    refine(spark, lake, checkpoints)
+    refine(spark, lake, checkpoints, Origin.S3)
     mend(spark, lake, USER, '"age": -3', '"age": 30')
     cut_off(monkeypatch, refining, "record")
     with pytest.raises(PowerCutError):
@@ -139,6 +139,6 @@ def test_two_refiners_at_the_same_moment_keep_each_key_once(
     # One session has no two queries of one name; two jobs have a session each.
     sessions = {"one": spark, "other": spark.newSession()}
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: refine(sessions[name], lake, str(tmp_path / name)), sessions))
+        list(pool.map(lambda name: refine(sessions[name], lake, str(tmp_path / name), Origin.S3), sessions))
     assert [key for key, _ in ages(spark, lake)] == list(range(20))
     assert sorted(counts(spark, lake, "refine")) == [(20, 0, 0, 20), (20, 20, 0, 0)]

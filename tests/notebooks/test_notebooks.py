@@ -155,7 +155,7 @@ def test_a_notebook_finds_the_package_beside_it(name: str, tmp_path: Path) -> No
     run_alone(f"{opening(name)}\nimport pinterest_pipeline", tmp_path)
 
 
-@pytest.mark.parametrize(("name", "stage"), [("ingest", "ingest.landing"), ("refine", "refine")])
+@pytest.mark.parametrize(("name", "stage"), [("ingest", "ingest.raw"), ("refine", "refine")])
 def test_what_handles_a_batch_arrives_where_the_package_is_unknown(name: str, stage: str, tmp_path: Path) -> None:
     sent = tmp_path / "sent"
     send = (

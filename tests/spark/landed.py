@@ -10,7 +10,7 @@ from pyspark.sql import functions as sf
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.ingest.landing import Reader, ingest_landing
 from pinterest_pipeline.refine import refine
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.tables import Lake, Origin
 
 NAMES = Names("test-0001")
 
@@ -71,7 +71,7 @@ def bring_in(spark: SparkSession, lake: Lake, landing: Path, checkpoints: str) -
     for entity in ENTITIES:
         (landing / "topics" / NAMES.topic(entity)).mkdir(parents=True, exist_ok=True)
     ingest_landing(spark, lake, NAMES, str(landing), checkpoints, Reader.FILES)
-    refine(spark, lake, checkpoints)
+    refine(spark, lake, checkpoints, Origin.S3)
 
 
 def mend(spark: SparkSession, lake: Lake, entity: Entity, wrong: str, right: str) -> None:

@@ -6,15 +6,12 @@ from functools import partial
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
-from pyspark.sql.streaming.query import StreamingQuery
 
-from pinterest_pipeline.entities import ENTITIES, Entity, Names
+from pinterest_pipeline.entities import ENTITIES, Names
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.observe import Run, now, record
-from pinterest_pipeline.streams import BatchWriter, append_once, batch_name, query_id, run_to_end
-from pinterest_pipeline.tables import Lake
-
-ORIGIN = "s3"
+from pinterest_pipeline.ingest.raw import append_raw
+from pinterest_pipeline.streams import AVAILABLE_NOW, run_to_end
+from pinterest_pipeline.tables import Lake, Origin
 
 _FILES_PER_BATCH = 2_000
 _LINE_DIGITS = 10
@@ -48,17 +45,8 @@ def ingest_landing(
     """
     # Every folder is looked at before the first query starts: none is left running when another cannot start.
     lines = {entity: _lines(_files(spark, f"{landing}/topics/{names.topic(entity)}", reader)) for entity in ENTITIES}
-    run_to_end(partial(_start, rows, lake, entity, checkpoints) for entity, rows in lines.items())
-
-
-def _start(lines: DataFrame, lake: Lake, entity: Entity, checkpoints: str) -> StreamingQuery:
-    checkpoint = f"{checkpoints}/ingest_{ORIGIN}/{entity.name}"
-    return (
-        lines.writeStream.queryName(f"ingest {ORIGIN} {entity.name}")
-        .option("checkpointLocation", checkpoint)
-        .trigger(availableNow=True)
-        .foreachBatch(_writer(lake, entity, checkpoint))
-        .start()
+    run_to_end(
+        partial(append_raw, rows, lake, entity, Origin.S3, checkpoints, AVAILABLE_NOW) for entity, rows in lines.items()
     )
 
 
@@ -87,7 +75,7 @@ def _lines(files: DataFrame) -> DataFrame:
         sf.col("_metadata.file_modification_time").alias("arrived_at"),
     )
     return lines.where(sf.col("payload") != "").select(
-        "payload", sf.lit(ORIGIN).alias("origin"), _position().alias("position"), "arrived_at"
+        "payload", sf.lit(Origin.S3).alias("origin"), _position().alias("position"), "arrived_at"
     )
 
 
@@ -95,17 +83,3 @@ def _position() -> Column:
     # Line numbers of equal width, so that two positions of one file compare as texts.
     line = sf.lpad((sf.col("line") + 1).cast("STRING"), _LINE_DIGITS, "0")
     return sf.concat(sf.regexp_extract("path", r"(topics/.*)$", 1), sf.lit(":"), line)
-
-
-def _writer(lake: Lake, entity: Entity, checkpoint: str) -> BatchWriter:
-    def write(rows: DataFrame, number: int) -> None:
-        spark, started = rows.sparkSession, now()
-        query = query_id(spark, checkpoint)
-        batch = batch_name(number, query)
-        append_once(rows.withColumn("batch_id", sf.lit(batch)), lake.raw(entity), query, number)
-        added = spark.table(lake.raw(entity)).where(sf.col("batch_id") == batch)
-        count, oldest, newest = added.agg(sf.count("*"), sf.min("arrived_at"), sf.max("arrived_at")).collect()[0]
-        run = Run("ingest", entity.name, batch, started, count, count, oldest_arrival=oldest, newest_arrival=newest)
-        record(spark, lake, [run], f"{query} runs", number)
-
-    return write

@@ -29,7 +29,7 @@ from pinterest_pipeline.post.batch import PostSettings, Tally, post_batch
 from pinterest_pipeline.post.source import Source, open_source
 from pinterest_pipeline.publish import ANSWERS, publish
 from pinterest_pipeline.refine import refine
-from pinterest_pipeline.tables import Lake, create_tables
+from pinterest_pipeline.tables import Lake, Origin, create_tables
 
 PREFIX = "demo"
 SEED = 2022
@@ -227,7 +227,7 @@ def _run_stages(spark: SparkSession, settings: DemoSettings, cloud: LocalCloud, 
     with clock.stage("raw"):
         ingest_landing(spark, LAKE, Names(PREFIX), str(cloud.landing_folder), checkpoints, Reader.FILES)
     with clock.stage("clean"):
-        refine(spark, LAKE, checkpoints)
+        refine(spark, LAKE, checkpoints, Origin.S3)
     with clock.stage("answers"):
         publish(spark, LAKE)
 
