@@ -1,5 +1,7 @@
 """The API's document: valid OpenAPI, and read as API Gateway reads it."""
 
+from collections.abc import Iterator
+
 import pytest
 import yaml
 from openapi_spec_validator import validate
@@ -7,7 +9,7 @@ from openapi_spec_validator import validate
 from pinterest_pipeline.errors import LocalCloudError
 from pinterest_pipeline.local.api_document import API_KEY, SIGV4, read_api
 from pinterest_pipeline.local.cloud import DOCUMENT
-from pinterest_pipeline.local.integrations import Deployment, HttpProxy
+from pinterest_pipeline.local.integrations import AwsAction, Deployment, HttpProxy
 
 STAGE = Deployment({"restProxy": "proxy:8082"}, "us-east-1")
 SHIPPED = DOCUMENT.read_text(encoding="utf-8")
@@ -20,7 +22,7 @@ def test_the_document_is_valid_openapi() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_every_method_of_every_path_goes_to_the_rest_proxy(method: str) -> None:
+def test_every_method_of_every_other_path_goes_to_the_rest_proxy(method: str) -> None:
     found = read_api(SHIPPED, STAGE).find(method, "/topics/abc.pin")
     assert found is not None
     operation, parameters = found
@@ -28,6 +30,51 @@ def test_every_method_of_every_path_goes_to_the_rest_proxy(method: str) -> None:
     assert operation.integration.address(parameters) == "http://proxy:8082/topics/abc.pin"
     assert operation.integration.method == "ANY"
     assert operation.integration.seconds == 29
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "action", "parameters"),
+    [
+        ("GET", "/streams", "ListStreams", {}),
+        ("GET", "/streams/clicks", "DescribeStream", {"stream-name": "clicks"}),
+        ("POST", "/streams/clicks", "CreateStream", {"stream-name": "clicks"}),
+        ("DELETE", "/streams/clicks", "DeleteStream", {"stream-name": "clicks"}),
+        ("PUT", "/streams/clicks/record", "PutRecord", {"stream-name": "clicks"}),
+        ("PUT", "/streams/clicks/records", "PutRecords", {"stream-name": "clicks"}),
+        ("PUT", "/streams/records/record", "PutRecord", {"stream-name": "records"}),
+    ],
+)
+def test_the_streams_go_to_kinesis(method: str, path: str, action: str, parameters: dict[str, str]) -> None:
+    found = read_api(SHIPPED, STAGE).find(method, path)
+    assert found is not None
+    called = found[0].integration
+    assert isinstance(called, AwsAction)
+    assert (called.service, called.action, called.region) == ("kinesis", action, "us-east-1")
+    assert found[1] == parameters
+    assert found[0].security == {SIGV4}
+
+
+@pytest.mark.parametrize("path", ["/streams/clicks/other", "/streams/clicks/records/more", "/streamsx"])
+def test_the_greedy_route_takes_what_no_other_does(path: str) -> None:
+    found = read_api(SHIPPED, STAGE).find("PUT", path)
+    assert found is not None
+    assert isinstance(found[0].integration, HttpProxy)
+
+
+def test_cloudformation_can_include_the_document() -> None:
+    # It reads no aliases and no intrinsic functions in their short form.
+    tokens = {type(token) for token in yaml.scan(SHIPPED)}
+    assert not tokens & {yaml.AnchorToken, yaml.AliasToken, yaml.TagToken}
+    assert {key for key in _keys(yaml.safe_load(SHIPPED)) if key.startswith("Fn::")} == {"Fn::Sub", "Fn::GetAtt"}
+    assert all(isinstance(key, str) for key in _keys(yaml.safe_load(SHIPPED)))
+
+
+def _keys(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+    if isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _keys(child)
 
 
 def test_the_root_is_no_route_because_a_greedy_path_needs_something() -> None:
@@ -70,6 +117,11 @@ def test_a_missing_stage_variable_is_named() -> None:
         ("type: http_proxy", "type: mock", "executes http_proxy and aws"),
         ("method.request.path.proxy", "method.request.querystring.proxy", "maps path parameters only"),
         ("method.request.path.proxy", "method.request.path.other", "must be mapped"),
+        ("action/ListStreams", "path/ListStreams", "calls a service's action by POST"),
+        ("httpMethod: POST", "httpMethod: GET", "calls a service's action by POST"),
+        ("passthroughBehavior: never", "passthroughBehavior: when_no_match", "pass nothing through"),
+        ("'application/x-amz-json-1.1'", "context.stage", "sets headers to fixed texts"),
+        ("#foreach(", "#foreach[", "not a mapping template"),
         ("awsSigv4", "awsOther", "verifies awsSigv4"),
         ("paths:", "roads:", "not an OpenAPI document"),
         ("openapi:", "[", "not an OpenAPI document"),
