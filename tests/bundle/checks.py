@@ -19,8 +19,14 @@ from pinterest_pipeline.errors import SettingsError
 from tests.bundle.quartz import quartz_faults
 from tests.bundle.resolver import Bundle, Tree
 
-CHAINS = {"batch": ["tables", "ingest", "refine", "publish"], "replay": ["replay"]}
-SCHEDULED = {"batch"}
+CHAINS = {
+    "batch": ["tables", "ingest", "refine", "publish"],
+    "replay": ["replay"],
+    "stream": ["stream"],
+    "stream_serverless": ["stream"],
+}
+TRIGGERS = {"batch": "schedule", "stream": "continuous", "stream_serverless": "schedule"}
+"""The jobs that nobody starts, and what starts them."""
 DISTRIBUTION = "pinterest-pipeline"
 HOLDS_DATA = ("schemas", "volumes")
 WHEELS = "dist/*.whl"
@@ -31,6 +37,8 @@ _SHAPES: Mapping[str, Shape] = {
     "schemas": cast("Shape", Schema.from_dict),
     "volumes": cast("Shape", Volume.from_dict),
 }
+_RETRIES = {"max_retries", "min_retry_interval_millis", "retry_on_timeout"}
+_BACKLOG = {f"STREAMING_BACKLOG_{unit}" for unit in ("SECONDS", "RECORDS", "BYTES", "FILES")}
 _JOB_PARAMETER = re.compile(r"\{\{job\.parameters\.(\w+)\}\}")
 _SECRET_NAME = re.compile(r"secret|passw|token|credential|private|access_?key|api_?key", re.IGNORECASE)
 _HARD_CODED = {
@@ -108,25 +116,48 @@ def tasks(bundle: Bundle) -> list[Tree]:
     return [task for job in bundle.resources("jobs").values() for task in job["tasks"]]
 
 
+def triggers(bundle: Bundle) -> list[str]:
+    """The jobs that nobody starts have one trigger each, and no other has; in development none of them fires."""
+    found = {key: _triggers(job) for key, job in bundle.resources("jobs").items()}
+    expected = {key: [TRIGGERS[key]] if key in TRIGGERS else [] for key in found}
+    faults = [f"{key}: expected {expected[key]}, found {found[key]}" for key in found if found[key] != expected[key]]
+    if bundle.config["mode"] == "development":
+        # The CLI pauses there what says nothing about it, and nothing else.
+        awake = [key for key, job in bundle.resources("jobs").items() if "UNPAUSED" in _statuses(job)]
+        faults += [f"{key} would start by itself in development" for key in awake]
+    return faults
+
+
+def _triggers(job: Tree) -> list[str]:
+    return [kind for kind in ("schedule", "continuous", "trigger") if kind in job]
+
+
+def _statuses(job: Tree) -> list[str | None]:
+    return [job[kind].get("pause_status") for kind in _triggers(job)]
+
+
 def schedule(bundle: Bundle) -> list[str]:
-    """The jobs that nobody starts have a schedule, and no other has: a Quartz expression, in UTC."""
-    found = {key: job["schedule"] for key, job in bundle.resources("jobs").items() if "schedule" in job}
-    schedules = found.values()
-    faults = [] if found.keys() == SCHEDULED else [f"expected schedules for {[*SCHEDULED]}, found {[*found]}"]
-    faults += [fault for each in schedules for fault in quartz_faults(each["quartz_cron_expression"])]
+    """Every schedule is a Quartz expression, in UTC."""
+    schedules = [job["schedule"] for job in bundle.resources("jobs").values() if "schedule" in job]
+    faults = [fault for each in schedules for fault in quartz_faults(each["quartz_cron_expression"])]
     return faults + [f"{each['timezone_id']} is not UTC" for each in schedules if each["timezone_id"] != "UTC"]
 
 
+def one_stream(bundle: Bundle) -> list[str]:
+    """Of the jobs that share the streams' checkpoints, one at most runs by itself."""
+    streams = {key: job for key, job in bundle.resources("jobs").items() if CHAINS.get(key) == ["stream"]}
+    awake = [key for key, job in streams.items() if _statuses(job) != ["PAUSED"]]
+    return [f"{' and '.join(awake)} would read the same checkpoints"] if len(awake) > 1 else []
+
+
 def wheel_tasks(bundle: Bundle) -> list[str]:
-    """Every task runs an entry point of the package, in an environment that installs the wheel."""
+    """Every task runs an entry point of the package, on compute that is there and installs the wheel."""
     entry_points = distribution(DISTRIBUTION).entry_points.names
     faults = []
     for job in bundle.resources("jobs").values():
-        wheels = [each["environment_key"] for each in job["environments"] if _installs_wheel(each)]
         for task in job["tasks"]:
             run = task["python_wheel_task"]
-            if task["environment_key"] not in wheels:
-                faults.append(f"{task['task_key']}: no environment {task['environment_key']} with the wheel")
+            faults += [f"{task['task_key']}: {fault}" for fault in _compute_faults(job, task)]
             if run["package_name"] != pinterest_pipeline.__name__:
                 faults.append(f"{task['task_key']}: no package {run['package_name']}")
             if run["entry_point"] not in entry_points:
@@ -134,8 +165,15 @@ def wheel_tasks(bundle: Bundle) -> list[str]:
     return faults
 
 
-def _installs_wheel(environment: Tree) -> bool:
-    return f"../{WHEELS}" in environment["spec"]["dependencies"]
+def _compute_faults(job: Tree, task: Tree) -> list[str]:
+    wheel = f"../{WHEELS}"
+    if "job_cluster_key" not in task:
+        environments = {each["environment_key"]: each["spec"]["dependencies"] for each in job.get("environments", [])}
+        key = task.get("environment_key")
+        return [] if wheel in environments.get(key, []) else [f"no environment {key} with the wheel"]
+    key, clusters = task["job_cluster_key"], [each["job_cluster_key"] for each in job.get("job_clusters", [])]
+    faults = [] if key in clusters else [f"no job cluster {key}"]
+    return faults if {"whl": wheel} in task.get("libraries", []) else [*faults, "its cluster does not get the wheel"]
 
 
 def parameters(bundle: Bundle) -> list[str]:
@@ -208,20 +246,49 @@ def guards(bundle: Bundle) -> list[str]:
         if not each.get("lifecycle", {}).get("prevent_destroy")
     ]
     for job in bundle.resources("jobs").values():
-        slow = [rule["value"] for rule in job["health"]["rules"] if rule["metric"] == "RUN_DURATION_SECONDS"]
+        mails, asked = job["email_notifications"], bundle.values["notification_emails"]
         expected = {
             "one run at a time": job["max_concurrent_runs"] == 1 and job["queue"]["enabled"],
-            "slow runs reported before they are stopped": 0 < min(slow) < job["timeout_seconds"],
-            "mails to those who asked": job["email_notifications"]["on_failure"]
-            == bundle.values["notification_emails"],
+            "mails to those who asked": mails["on_failure"] == asked,
         }
-        for task in job["tasks"]:
-            expected[f"{task['task_key']} ends"] = 0 < task["timeout_seconds"] <= job["timeout_seconds"]
-            expected[f"{task['task_key']} is tried again"] = (
-                min(task["max_retries"], task["min_retry_interval_millis"]) > 0
-            )
+        if "continuous" in job:
+            expected["mails about a backlog to those who asked"] = mails["on_streaming_backlog_exceeded"] == asked
+        else:
+            expected |= _guards_of_a_run_that_ends(job)
         faults += [f"{job['name']}: expected {name}" for name, holds in expected.items() if not holds]
     return faults
+
+
+def _guards_of_a_run_that_ends(job: Tree) -> dict[str, bool]:
+    slow = [rule["value"] for rule in job["health"]["rules"] if rule["metric"] == "RUN_DURATION_SECONDS"]
+    expected = {"slow runs reported before they are stopped": 0 < min(slow) < job["timeout_seconds"]}
+    for task in job["tasks"]:
+        expected[f"{task['task_key']} ends"] = 0 < task["timeout_seconds"] <= job["timeout_seconds"]
+        expected[f"{task['task_key']} is tried again"] = min(task["max_retries"], task["min_retry_interval_millis"]) > 0
+    return expected
+
+
+def continuous(bundle: Bundle) -> list[str]:
+    """A continuous job has what Databricks lets it have, a cluster of a fixed size, and backlog rules."""
+    faults = []
+    for job in bundle.resources("jobs").values():
+        if "continuous" in job:
+            faults += [f"{job['name']}: {fault}" for fault in _continuous_faults(job)]
+    return faults
+
+
+def _continuous_faults(job: Tree) -> Iterator[str]:
+    for key in (_RETRIES | {"timeout_seconds"}) & job.keys():
+        yield f"a continuous job takes no {key}"
+    for task in job["tasks"]:
+        for key in (_RETRIES | {"timeout_seconds", "depends_on"}) & task.keys():
+            yield f"{task['task_key']}: a task of a continuous job takes no {key}"
+    for cluster in job.get("job_clusters", []):
+        if "autoscale" in cluster["new_cluster"] or cluster["new_cluster"].get("num_workers", 0) < 1:
+            yield f"cluster {cluster['job_cluster_key']} is not of a fixed size"
+    limits = {rule["metric"]: rule["value"] for rule in job["health"]["rules"] if rule["op"] == "GREATER_THAN"}
+    if limits.keys() != _BACKLOG or min(limits.values()) <= 0:
+        yield f"expected a limit for each of {sorted(_BACKLOG)}, found {limits}"
 
 
 def variables(bundle: Bundle) -> list[str]:
@@ -269,7 +336,10 @@ ALL: tuple[Check, ...] = (
     files,
     paths,
     graph,
+    triggers,
     schedule,
+    one_stream,
+    continuous,
     wheel_tasks,
     parameters,
     places,

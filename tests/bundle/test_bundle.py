@@ -10,10 +10,12 @@ from tests.bundle.resolver import BundleError, load, targets
 
 ROOT = Path(__file__).parents[2]
 MAIN, JOB, REPLAY = "databricks.yml", "resources/batch.job.yml", "resources/replay.job.yml"
+STREAM, SERVERLESS = "resources/stream.job.yml", "resources/stream_serverless.job.yml"
 SCHEMA, LANDING = "resources/pinterest.schema.yml", "resources/landing.volume.yml"
 CRON = "default: 0 0 3 * * ?"
 INGEST, REFINE = "- task_key: ingest\n          <<", "- task_key: refine\n          <<"
 NEXT = "  schedule:\n"
+CLUSTER_KEY, WORKERS = "          job_cluster_key: stream\n", "num_workers: ${var.stream_workers}"
 SCHEDULE = "      schedule: {quartz_cron_expression: '0 0 3 * * ?', timezone_id: UTC}\n"
 
 
@@ -55,8 +57,43 @@ BROKEN = [
     (checks.graph, JOB, REFINE, REFINE.replace("refine", "tables"), "expected tables -> ingest"),
     (checks.graph, JOB, "    batch:\n", "    nightly:\n", "expected the jobs"),
     (checks.graph, REPLAY, "task_key: replay", "task_key: refine", "expected replay"),
-    (checks.schedule, JOB, "      schedule:\n", "      continuous:\n", "expected schedules for ['batch'], found []"),
-    (checks.schedule, REPLAY, "      queue:\n", SCHEDULE + "      queue:\n", "found ['batch', 'replay']"),
+    (
+        checks.triggers,
+        JOB,
+        "      schedule:\n",
+        "      continuous:\n",
+        "batch: expected ['schedule'], found ['continuous']",
+    ),
+    (checks.triggers, REPLAY, "      queue:\n", SCHEDULE + "      queue:\n", "replay: expected [], found ['schedule']"),
+    (checks.triggers, STREAM, "      queue:\n", SCHEDULE + "      queue:\n", "found ['schedule', 'continuous']"),
+    (checks.triggers, MAIN, "schedule_status: PAUSED", "schedule_status: UNPAUSED", "batch would start by itself"),
+    (checks.triggers, STREAM, "${var.stream_status}", "UNPAUSED", "stream would start by itself"),
+    (checks.one_stream, MAIN, "PAUSED\n", "UNPAUSED\n", "stream and stream_serverless would read the same"),
+    (checks.continuous, STREAM, CLUSTER_KEY, f"{CLUSTER_KEY}          max_retries: 2\n", "takes no max_retries"),
+    (checks.continuous, STREAM, CLUSTER_KEY, f"{CLUSTER_KEY}          depends_on: []\n", "takes no depends_on"),
+    (
+        checks.continuous,
+        STREAM,
+        CLUSTER_KEY,
+        f"{CLUSTER_KEY}          timeout_seconds: 9\n",
+        "takes no timeout_seconds",
+    ),
+    (
+        checks.continuous,
+        STREAM,
+        "      queue:\n",
+        "      timeout_seconds: 9\n      queue:\n",
+        "job takes no timeout_seconds",
+    ),
+    (checks.continuous, STREAM, WORKERS, "autoscale: {min_workers: 1, max_workers: 4}", "not of a fixed size"),
+    (
+        checks.continuous,
+        STREAM,
+        "metric: STREAMING_BACKLOG_BYTES",
+        "metric: STREAMING_BACKLOG_FILES",
+        "found {'STREAMING",
+    ),
+    (checks.continuous, MAIN, "default: 100000000\n", "default: 0\n", "expected a limit for each"),
     (checks.schedule, MAIN, CRON, "default: 0 3 * * *", "expected 6 or 7 fields"),
     (checks.schedule, MAIN, CRON, "default: 0 0 3 * * *", "exactly one of"),
     (checks.schedule, JOB, "timezone_id: UTC", "timezone_id: Europe/Rome", "is not UTC"),
@@ -64,6 +101,35 @@ BROKEN = [
     (checks.wheel_tasks, JOB, "package_name: pinterest_pipeline", "package_name: pinterest", "no package pinterest"),
     (checks.wheel_tasks, JOB, "- environment_key: default", "- environment_key: other", "no environment default"),
     (checks.wheel_tasks, JOB, "../dist/*.whl", "../dist/*.zip", "no environment default"),
+    (checks.wheel_tasks, STREAM, "- job_cluster_key: stream", "- job_cluster_key: main", "no job cluster stream"),
+    (checks.wheel_tasks, STREAM, "- whl: ../dist/*.whl", "- whl: ../dist/x.whl", "does not get the wheel"),
+    (checks.wheel_tasks, STREAM, "entry_point: stream", "entry_point: streams", "no entry point streams"),
+    (checks.shape, STREAM, "STREAMING_BACKLOG_SECONDS", "STREAMING_LAG_SECONDS", "not a valid JobsHealthMetric"),
+    (checks.shape, STREAM, "task_retry_mode: NEVER", "task_retry_mode: ALWAYS", "not a valid TaskRetryMode"),
+    (
+        checks.shape,
+        STREAM,
+        "data_security_mode: SINGLE_USER",
+        "data_security_mode: ALONE",
+        "not a valid DataSecurityMode",
+    ),
+    (checks.parameters, STREAM, "default: continuous", "default: once", "invalid Mode value"),
+    (checks.parameters, MAIN, "default: 10\n", "default: -1\n", "seconds from 0 up"),
+    (checks.parameters, STREAM, "--region=", "--aws-region=", "stream: "),
+    (
+        checks.parameters,
+        SERVERLESS,
+        "              - --region={{job.parameters.region}}\n",
+        "",
+        "no task uses the job parameter region",
+    ),
+    (
+        checks.guards,
+        STREAM,
+        "on_streaming_backlog_exceeded: ${var.notification_emails}",
+        "on_streaming_backlog_exceeded: [x]",
+        "mails about a backlog",
+    ),
     (checks.parameters, JOB, "--landing=", "--folder=", "ingest: "),
     (checks.parameters, JOB, "              - --prefix={{job.parameters.prefix}}\n", "", "--prefix"),
     (checks.parameters, REPLAY, "--schema=", "--database=", "replay: "),
