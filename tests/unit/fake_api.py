@@ -1,4 +1,7 @@
-"""A scripted API: takes records as a Kafka REST proxy does, and fails in the ways that a test asks for."""
+"""A scripted API: takes records as a Kafka REST proxy and as Kinesis do, and fails in the ways that a test asks for.
+
+A stand-in: what Kinesis answers when half of a request fails, no emulator does on demand.
+"""
 
 import asyncio
 import json
@@ -17,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-CONTENT_TYPE = "application/vnd.kafka.json.v2+json"
+CONTENT_TYPES = {"topics": "application/vnd.kafka.json.v2+json", "streams": "application/json"}
 Reply = Callable[["Call"], Response | None]
 """Answers a request in the API's place; None lets the API take the records."""
 
@@ -27,14 +30,24 @@ class Call:
     """One request as it came."""
 
     topic: str
+    """The topic's or the stream's name."""
     path: str
     headers: dict[str, str]
     body: bytes
 
     @property
+    def kind(self) -> str:
+        return self.path.split("/")[2]
+
+    @property
     def records(self) -> list[dict[str, Any]]:
-        records: list[dict[str, Any]] = json.loads(self.body)["records"]
-        return records
+        """The records as a topic takes them; of a stream's, the value is the data's text."""
+        content = json.loads(self.body)
+        if self.kind == "topics":
+            return list(content["records"])
+        if self.path.endswith("/record"):
+            return [{"key": content["PartitionKey"], "value": content["Data"]}]
+        return [{"key": record["partition-key"], "value": record["data"]} for record in content["records"]]
 
 
 @dataclass
@@ -62,24 +75,38 @@ class FakeApi:
         """Take all records of a request."""
         return self.take_some(call, lambda _: None)
 
-    def take_some(self, call: Call, error: Callable[[dict[str, Any]], int | None]) -> Response:
+    def take_some(self, call: Call, error: Callable[[dict[str, Any]], int | str | None]) -> Response:
         """Take the records for which `error` has no code, and answer the codes of the others."""
-        offsets = []
+        codes = []
         for record in call.records:
-            code = error(record)
-            if code is None:
+            codes.append(error(record))
+            if codes[-1] is None:
                 self.taken.append((call.topic, record.get("key"), record["value"]))
-            offsets.append({"partition": 0, "offset": 0, "error_code": code, "error": code and "scripted"})
-        return JSONResponse({"offsets": offsets, "key_schema_id": None, "value_schema_id": None})
+        return JSONResponse(_offsets(codes) if call.kind == "topics" else _places(call, codes))
 
     async def answer(self, request: Request) -> Response:
         call = Call(request.path_params["topic"], request.url.path, dict(request.headers), await request.body())
         self.calls.append(call)
-        if call.headers["content-type"] != CONTENT_TYPE:
+        if call.headers["content-type"] != CONTENT_TYPES[call.kind]:
             return status(415)(call)
         await asyncio.sleep(self.slow.popleft() if self.slow else self.delay)
         reply = self.script.popleft() if self.script else self.otherwise
         return reply(call) or self.take(call)
+
+
+def _offsets(codes: list[int | str | None]) -> dict[str, Any]:
+    offsets = [{"partition": 0, "offset": 0, "error_code": code, "error": code and "scripted"} for code in codes]
+    return {"offsets": offsets, "key_schema_id": None, "value_schema_id": None}
+
+
+def _places(call: Call, codes: list[int | str | None]) -> dict[str, Any]:
+    places = [
+        {"ErrorCode": code, "ErrorMessage": "scripted"} if code else {"ShardId": "0", "SequenceNumber": "1"}
+        for code in codes
+    ]
+    if call.path.endswith("/record"):
+        return places[0]
+    return {"FailedRecordCount": sum(code is not None for code in codes), "Records": places}
 
 
 def status(code: int, **headers: str) -> Callable[[Call], Response]:
@@ -93,7 +120,9 @@ def status(code: int, **headers: str) -> Callable[[Call], Response]:
 def fake_api(certificates: Path | None = None) -> Iterator[FakeApi]:
     """Serve a fake API on a free port of this machine; by https where a folder has server.crt and server.key."""
     api = FakeApi()
-    app = Starlette(routes=[Route("/stage/topics/{topic}", api.answer, methods=["POST"])])
+    routes = [Route("/stage/topics/{topic}", api.answer, methods=["POST"])]
+    routes += [Route(f"/stage/streams/{{topic}}/{end}", api.answer, methods=["PUT"]) for end in ("record", "records")]
+    app = Starlette(routes=routes)
     config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
     if certificates:
         config.ssl_certfile, config.ssl_keyfile = str(certificates / "server.crt"), str(certificates / "server.key")

@@ -12,6 +12,7 @@ from pinterest_pipeline.post.batch import PostSettings
 from pinterest_pipeline.post.client import Pace
 from pinterest_pipeline.post.records import Place, Record
 from pinterest_pipeline.post.source import Source, source_table
+from pinterest_pipeline.post.stream import StreamSettings
 from tests.unit.fake_api import FakeApi
 
 NAMES = Names("abc123")
@@ -90,3 +91,19 @@ def execute(url: str, *statements: str) -> None:
     with sqlalchemy.create_engine(url).begin() as connection:
         for statement in statements:
             connection.execute(sqlalchemy.text(statement))
+
+
+def stream_settings(
+    api: FakeApi, folder: Path, *, count: int | None = None, pace: Pace = QUICK, one_at_a_time: bool = False
+) -> StreamSettings:
+    """Make settings that post to the fake API's streams as fast as it takes the rows."""
+    return StreamSettings(
+        api=api.url,
+        names=NAMES,
+        count=count,
+        rate=0,
+        one_at_a_time=one_at_a_time,
+        dead_letters=folder / "dead-letters.jsonl",
+        pace=pace,
+        linger=0.02,
+    )

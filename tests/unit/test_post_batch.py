@@ -1,6 +1,6 @@
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from pinterest_pipeline.entities import ENTITIES, PIN, USER, Entity
 from pinterest_pipeline.errors import PostError, SettingsError, SourceError
-from pinterest_pipeline.post.batch import HOPELESS, Tally, in_order, post_batch
-from pinterest_pipeline.post.client import Pace
+from pinterest_pipeline.post.batch import Tally, in_order, post_batch
+from pinterest_pipeline.post.client import HOPELESS, Pace
 from pinterest_pipeline.post.progress import Mark, Progress, open_progress
-from pinterest_pipeline.post.records import Page, Place
+from pinterest_pipeline.post.records import Page, Place, Record
 from pinterest_pipeline.post.source import Source, open_source
 from tests.unit.fake_api import FakeApi, fake_api, status
 from tests.unit.posting import NAMES, QUICK, fill, folder_of, json_rows, post_settings, row, sqlite_url
@@ -310,6 +310,12 @@ class Crashing:
                 raise KeyboardInterrupt
             self._left -= 1
             yield page
+
+    def places(self, entity: Entity) -> Iterator[tuple[int | None, int]]:
+        return self._source.places(entity)
+
+    def rows_at(self, entity: Entity, positions: Sequence[int]) -> list[tuple[Record, ...]]:
+        return self._source.rows_at(entity, positions)
 
 
 @settings(max_examples=10, deadline=None)

@@ -13,7 +13,7 @@ import httpx
 
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.errors import PostError
-from pinterest_pipeline.post.client import ApiClient, Outcome, Pace
+from pinterest_pipeline.post.client import HOPELESS, ApiClient, Outcome, Pace
 from pinterest_pipeline.post.progress import Mark, Progress, append_dead_letters, open_progress
 from pinterest_pipeline.post.records import Page
 from pinterest_pipeline.post.source import Source
@@ -21,9 +21,6 @@ from pinterest_pipeline.post.topics import TopicRoute
 
 _Work = TypeVar("_Work")
 _Result = TypeVar("_Result")
-
-HOPELESS = 50
-"""So many records in a row, all refused, say that the API is wrong and not the records."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,9 @@ _log = logging.getLogger(__name__)
 MOST_IN_FLIGHT = 64
 """More does not make one client faster, and API Gateway would throttle it."""
 
+HOPELESS = 50
+"""So many records in a row, all refused, say that the API is wrong and not the records."""
+
 _CONNECT_SECONDS = 10.0
 
 

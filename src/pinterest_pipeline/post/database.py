@@ -16,6 +16,7 @@ from pinterest_pipeline.post.records import Page, Place, Record, json_text, whol
 
 # SQLAlchemy writes every moment into SQLite with six digits of fraction; none of them means none.
 _NO_FRACTION = ".000000"
+_KEYS_AT_ONCE = 10_000
 
 
 def source_table(entity: Entity) -> Table:
@@ -96,14 +97,45 @@ class DatabaseSource:
             key = records[-1].position
             yield Page(records, Place(key))
 
+    def places(self, entity: Entity) -> Iterator[tuple[int | None, int]]:
+        """Yield every key of the entity's table once, in order: a key is also a position.
+
+        Raises:
+            SourceError: The table cannot be read, or rows without a key would be passed over.
+        """
+        self.count(entity)
+        key: ColumnElement[int] = sqlalchemy.column(entity.key)
+        keys = sqlalchemy.select(key).select_from(sqlalchemy.table(entity.source_table)).distinct().order_by(key)
+        rows = self._fetch(keys.limit(_KEYS_AT_ONCE))
+        while rows:
+            last = None
+            for (value,) in rows:
+                last = _whole_key(entity, value)
+                yield last, last
+            rows = self._fetch(keys.where(key > last).limit(_KEYS_AT_ONCE))
+
+    def rows_at(self, entity: Entity, positions: Sequence[int]) -> list[tuple[Record, ...]]:
+        """Read the rows that have each of these keys, all of them by one query.
+
+        Raises:
+            SourceError: The table cannot be read.
+        """
+        found: dict[int, list[Record]] = {position: [] for position in positions}
+        key: ColumnElement[int] = sqlalchemy.column(entity.key)
+        for record in self._records(entity, self._fetch(self._everything(entity).where(key.in_(found)))):
+            found[record.position].append(record)
+        return [tuple(found[position]) for position in positions]
+
+    def _everything(self, entity: Entity) -> Select[Any]:
+        # Untyped columns: the driver's own values come through, also those that the column's type would refuse.
+        columns: list[ColumnElement[Any]] = [sqlalchemy.column(name) for name in self._columns[entity.name]]
+        return sqlalchemy.select(*columns).select_from(sqlalchemy.table(entity.source_table))
+
     def _rows(self, entity: Entity, after: int | None, size: int) -> Sequence[Sequence[object]]:
         names = self._columns[entity.name]
         key: ColumnElement[int] = sqlalchemy.column(entity.key)
         at = names.index(entity.key)
-        table = sqlalchemy.table(entity.source_table)
-        # Untyped columns: the driver's own values come through, also those that the column's type would refuse.
-        columns: list[ColumnElement[Any]] = [sqlalchemy.column(name) for name in names]
-        everything = sqlalchemy.select(*columns).select_from(table)
+        everything = self._everything(entity)
         above = everything if after is None else everything.where(key > after)
         rows = self._fetch(above.order_by(key).limit(size + 1))
         if len(rows) <= size:
@@ -125,13 +157,16 @@ class DatabaseSource:
             for name in moments:
                 if isinstance(text := value[name], str):
                     value[name] = text.removesuffix(_NO_FRACTION)
-            key = whole_number(value[entity.key])
-            if key is None:
-                raise SourceError(
-                    f"{entity.source_table}.{entity.key} must hold whole numbers; it holds {value[entity.key]!r:.80}"
-                )
+            key = _whole_key(entity, value[entity.key])
             records.append(Record(key, json_text(value), key))
         return tuple(records)
+
+
+def _whole_key(entity: Entity, value: object) -> int:
+    key = whole_number(value)
+    if key is None:
+        raise SourceError(f"{entity.source_table}.{entity.key} must hold whole numbers; it holds {value!r:.80}")
+    return key
 
 
 def _type(kind: Kind, length: int) -> TypeEngine[Any]:

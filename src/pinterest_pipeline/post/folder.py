@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +12,7 @@ from pinterest_pipeline.errors import SourceError
 from pinterest_pipeline.post.records import Page, Place, Record, json_text, loose_whole_number
 
 _CHUNK_BYTES = 2**20
+_ROWS_AT_ONCE = 1000
 
 
 class FolderSource:
@@ -73,6 +74,26 @@ class FolderSource:
             if records:
                 yield Page(tuple(records), Place(position, crc))
 
+    def places(self, entity: Entity) -> Iterator[tuple[int | None, int]]:
+        """Yield each row's key and the byte that its line begins at.
+
+        Raises:
+            SourceError: The file cannot be read.
+        """
+        for page in self.pages(entity, None, _ROWS_AT_ONCE):
+            for record in page.records:
+                yield record.key, record.position
+
+    def rows_at(self, entity: Entity, positions: Sequence[int]) -> list[tuple[Record, ...]]:
+        """Read the rows whose lines begin at these bytes.
+
+        Raises:
+            SourceError: The file cannot be read, or no line begins there any more.
+        """
+        path = self._folder / _file(entity)
+        with _source_errors(path), path.open("rb") as lines:
+            return [(_line_at(lines, entity.key, position, path),) for position in positions]
+
 
 def _file(entity: Entity) -> str:
     return f"{entity.name}.jsonl"
@@ -84,6 +105,15 @@ def _read_again(file: BinaryIO, position: int) -> int:
     while chunk := file.read(min(_CHUNK_BYTES, position - file.tell())):
         crc = zlib.crc32(chunk, crc)
     return crc
+
+
+def _line_at(lines: BinaryIO, key: str, position: int, path: Path) -> Record:
+    lines.seek(max(position - 1, 0))
+    before = lines.read(1) if position else b"\n"
+    line = lines.readline()
+    if before != b"\n" or not line.strip():
+        raise SourceError(f"{path} is another now than when its rows were counted; run the same command again")
+    return _record(line, key, position)
 
 
 def _record(line: bytes, key: str, position: int) -> Record:

@@ -69,5 +69,6 @@ def _result(entry: dict[str, Any]) -> Result:
     if code := entry.get("ErrorCode"):
         # Kinesis looks at the records before it takes the first one: what fails here is never the record's fault.
         return Result(f"{code}: {entry.get('ErrorMessage')}", again=True, maybe_in=code != _NOT_WRITTEN)
+    # What has neither an error nor a place in the stream is no answer of Kinesis: a KeyError.
     entry["SequenceNumber"]
     return Result()

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +34,14 @@ class Source(Protocol):
 
     def pages(self, entity: Entity, after: Place | None, size: int) -> Iterator[Page]:
         """Yield the rows that follow a page's `last`, or all of them after None, about `size` a page."""
+        ...
+
+    def places(self, entity: Entity) -> Iterator[tuple[int | None, int]]:
+        """Yield the key and the position of every row, in the source's order; a position comes once."""
+        ...
+
+    def rows_at(self, entity: Entity, positions: Sequence[int]) -> list[tuple[Record, ...]]:
+        """Read the rows at each of these positions: one, none where it is gone, more where they share a key."""
         ...
 
 
