@@ -20,11 +20,13 @@ CHECK_SECONDS = 1
 def read_arguments() -> LocalCloudSettings:
     """Return the settings that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--prefix", default="local", help="the deployment's id; topics are named from it")
+    parser.add_argument("--prefix", default="local", help="the deployment's id; it names topics and streams")
     parser.add_argument("--folder", type=Path, default=Path(".pinterest", "cloud"), help="data, landed files and logs")
     parser.add_argument("--port", type=int, default=0, help="of the API; 0 is any free one")
     parser.add_argument("--rest-proxy-port", type=int, default=0, help="0 is any free one")
     parser.add_argument("--kafka-port", type=int, default=0, help="0 is any free one")
+    parser.add_argument("--kinesis-port", type=int, default=0, help="0 is any free one")
+    parser.add_argument("--shards", type=int, default=LocalCloudSettings.shards, help="of each stream")
     parser.add_argument("--flush-size", type=int, default=Rotation.flush_size, help="records a file, at most")
     parser.add_argument(
         "--rotate-interval-ms",
@@ -41,6 +43,8 @@ def read_arguments() -> LocalCloudSettings:
         api_port=options.port,
         rest_proxy_port=options.rest_proxy_port,
         broker_port=options.kafka_port,
+        kinesis_port=options.kinesis_port,
+        shards=options.shards,
         rotation=Rotation(options.flush_size, options.rotate_interval_ms),
         target=options.target,
         s3_endpoint=options.s3_endpoint,
@@ -54,19 +58,29 @@ def show(cloud: LocalCloud, console: Console) -> None:
     table.add_row("REST proxy", cloud.rest_proxy_url)
     table.add_row("Kafka", cloud.bootstrap)
     table.add_row("topics", " ".join(cloud.settings.topics))
+    table.add_row("Kinesis", cloud.kinesis_url)
+    table.add_row("streams", " ".join(cloud.settings.streams))
     table.add_row("landed files", cloud.settings.landing_target)
     table.add_row("logs", str(cloud.log_folder))
     console.print(table)
     console.print("\nTry it:\n")
-    console.print(example(cloud), soft_wrap=True, highlight=False, markup=False)
-    console.print("\nCtrl-C stops it.")
+    for command in (topic_example(cloud), stream_example(cloud)):
+        console.print(f"{command}\n", soft_wrap=True, highlight=False, markup=False)
+    console.print("Ctrl-C stops it.")
 
 
-def example(cloud: LocalCloud) -> str:
-    """Return a shell command that posts one record."""
+def topic_example(cloud: LocalCloud) -> str:
+    """Return a shell command that posts one record to a topic."""
     body = json.dumps({"records": [{"key": 1, "value": {"index": 1, "title": "Hello"}}]})
     command = ["curl", "-H", "Content-Type: application/vnd.kafka.json.v2+json", "-d", body]
     return shlex.join([*command, f"{cloud.api_url}/topics/{cloud.settings.topics[0]}"])
+
+
+def stream_example(cloud: LocalCloud) -> str:
+    """Return a shell command that puts one record into a stream."""
+    body = json.dumps({"Data": json.dumps({"index": 1, "title": "Hello"}), "PartitionKey": "1"})
+    command = ["curl", "-X", "PUT", "-H", "Content-Type: application/json", "-d", body]
+    return shlex.join([*command, f"{cloud.api_url}/streams/{cloud.settings.streams[0]}/record"])
 
 
 def main() -> None:

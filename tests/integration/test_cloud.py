@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -20,6 +21,7 @@ from pinterest_pipeline.local.authorisation import VARIABLES
 from pinterest_pipeline.local.cloud import DOCUMENT, LocalCloud, LocalCloudSettings
 from pinterest_pipeline.local.processes import HOST, free_port, listens, python_service
 from pinterest_pipeline.post.signing import SigV4
+from tests.integration.emulators import kinesis_client, make_stream
 from tests.integration.kafka import eventually, landed_lines, numbered, post
 from tests.integration.test_processes import all_gone, family
 
@@ -56,6 +58,13 @@ def read_until(process: subprocess.Popen[str], text: str) -> list[str]:
     return lines
 
 
+def run_shown(line: str) -> dict[str, Any]:
+    """Run a command that the script showed and return the JSON it answers."""
+    answer = subprocess.run([*shlex.split(line), "-sS"], capture_output=True, text=True, check=True)
+    parsed: dict[str, Any] = json.loads(answer.stdout)
+    return parsed
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_nothing_is_left_when_the_script_ends(
     number: signal.Signals, code: int, run_script: RunScript, tmp_path: Path
@@ -63,10 +72,10 @@ def test_nothing_is_left_when_the_script_ends(
     script = run_script("--folder", str(tmp_path), "--prefix", "abc")
     shown = read_until(script, "Ctrl-C")
     processes = family(script.pid)
-    assert len(processes) >= 9
-    (command,) = (line for line in shown if line.startswith("curl"))
-    answer = subprocess.run([*shlex.split(command), "-sS"], capture_output=True, text=True, check=True)
-    assert json.loads(answer.stdout)["offsets"][0]["error_code"] is None
+    assert len(processes) >= 11
+    to_topic, to_stream = (run_shown(line) for line in shown if line.startswith("curl"))
+    assert to_topic["offsets"][0]["error_code"] is None
+    assert to_stream["ShardId"].startswith("shardId-")
     assert eventually(lambda: landed_lines(tmp_path / "landing", "abc.pin") == ['{"index":1,"title":"Hello"}'])
     script.send_signal(number)
     assert script.wait(30) == code
@@ -89,6 +98,7 @@ def test_a_cloud_started_again_goes_on_where_it_was(tmp_path: Path) -> None:
     [
         (["--prefix", "Not Good"], "the prefix must be"),
         (["--flush-size", "0"], "the flush size must be at least 1"),
+        (["--shards", "0"], "the number of shards must be at least 1"),
         (["--port", "99999"], "a port is a number"),
         (["--target", "ftp://somewhere"], "a folder or to s3://bucket/prefix"),
         (["--folder", "/dev/null/cloud"], "cannot keep a local cloud in"),
@@ -128,6 +138,25 @@ def test_waiting_for_records_that_never_come_ends(local_cloud: LocalCloud) -> No
 def test_counting_a_topic_that_is_not_there_is_told(local_cloud: LocalCloud) -> None:
     with pytest.raises(LocalCloudError, match=r"no topic test\.none"):
         local_cloud.records_in_kafka("test.none")
+
+
+def test_the_streams_of_the_deployment_are_there(local_cloud: LocalCloud) -> None:
+    client = kinesis_client(local_cloud.kinesis_url)
+    deployed = {f"streaming-test-{name}" for name in ("pin", "geo", "user")}
+    assert deployed <= set(client.list_streams(Limit=100)["StreamNames"])
+    assert len(client.list_shards(StreamName="streaming-test-geo")["Shards"]) == local_cloud.settings.shards
+
+
+def test_a_stream_is_counted_where_its_records_are(local_cloud: LocalCloud) -> None:
+    stream = make_stream(kinesis_client(local_cloud.kinesis_url), "counted")
+    body = {"records": [{"data": f'{{"index": {key}}}', "partition-key": str(key)} for key in range(7)]}
+    httpx.put(f"{local_cloud.api_url}/streams/{stream}/records", json=body, timeout=30).raise_for_status()
+    assert local_cloud.records_in_stream(stream) == 7
+
+
+def test_counting_a_stream_that_is_not_there_is_told(local_cloud: LocalCloud) -> None:
+    with pytest.raises(LocalCloudError, match=r"no stream test\.none"):
+        local_cloud.records_in_stream("test.none")
 
 
 def test_no_partitions_are_refused(tmp_path: Path) -> None:

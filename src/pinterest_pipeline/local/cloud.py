@@ -1,10 +1,11 @@
-"""The whole local cloud as one context manager: broker, REST proxy, sink and gateway, started and stopped together."""
+"""The whole local cloud as one context manager: broker, REST proxy, sink, Kinesis and gateway, from start to end."""
 
 import fcntl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,7 @@ from typing import Self
 from pinterest_pipeline.entities import ENTITIES, Names
 from pinterest_pipeline.errors import LocalCloudError
 from pinterest_pipeline.local.broker import create_topics, record_counts, start_broker
+from pinterest_pipeline.local.kinesis import CREDENTIALS, REGION, stream_counts
 from pinterest_pipeline.local.landing import LandedFile, Landing
 from pinterest_pipeline.local.processes import HOST, Service, listens, port_or_free, python_service
 from pinterest_pipeline.local.sink import READY, Rotation
@@ -28,12 +30,15 @@ class LocalCloudSettings:
     """What a local cloud is made of.
 
     Attributes:
-        folder: Where everything is kept: Kafka's data, what has landed, the logs. A cloud started on it again goes on.
-        prefix: The deployment's id; topics are named from it.
+        folder: Where everything is kept: Kafka's data, what has landed, the logs. A cloud started on it again goes on,
+            but its streams begin empty: they are in memory.
+        prefix: The deployment's id; topics and streams are named from it.
         api_port: The gateway's port; 0 for any free one, as for the others.
         rest_proxy_port: The REST proxy's port.
         broker_port: Kafka's port.
+        kinesis_port: The emulated Kinesis' port.
         partitions: Partitions of each topic.
+        shards: Shards of each stream.
         rotation: When the sink's files are full.
         target: Where the sink writes: a folder or s3://bucket/prefix; empty for `landing` in the folder.
         s3_endpoint: URL of an S3 emulator for a target on S3.
@@ -44,7 +49,9 @@ class LocalCloudSettings:
     api_port: int = 0
     rest_proxy_port: int = 0
     broker_port: int = 0
+    kinesis_port: int = 0
     partitions: int = 3
+    shards: int = 2
     rotation: Rotation = field(default_factory=Rotation)
     target: str = ""
     s3_endpoint: str | None = None
@@ -55,7 +62,11 @@ class LocalCloudSettings:
         Raises:
             LocalCloudError: One of them cannot be.
         """
-        for name, value in (("flush size", self.rotation.flush_size), ("number of partitions", self.partitions)):
+        for name, value in (
+            ("flush size", self.rotation.flush_size),
+            ("number of partitions", self.partitions),
+            ("number of shards", self.shards),
+        ):
             if value < 1:
                 raise LocalCloudError(f"the {name} must be at least 1; got {value}")
 
@@ -64,6 +75,12 @@ class LocalCloudSettings:
         """The topics of the deployment, in the order of the entities."""
         names = Names(self.prefix)
         return tuple(names.topic(entity) for entity in ENTITIES)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams of the deployment, in the order of the entities."""
+        names = Names(self.prefix)
+        return tuple(names.stream(entity) for entity in ENTITIES)
 
     @property
     def landing_target(self) -> str:
@@ -82,6 +99,7 @@ class LocalCloud:
         api_url: Where records are posted: the gateway.
         rest_proxy_url: The REST proxy behind it.
         bootstrap: Kafka's address.
+        kinesis_url: The emulated Kinesis.
         landing_folder: The folder that holds `topics/`, where the sink writes to a folder.
         log_folder: One log a service.
 
@@ -97,10 +115,12 @@ class LocalCloud:
             "gateway": port_or_free(settings.api_port, "gateway"),
             "rest_proxy": port_or_free(settings.rest_proxy_port, "REST proxy"),
             "broker": port_or_free(settings.broker_port, "broker"),
+            "kinesis": port_or_free(settings.kinesis_port, "Kinesis"),
         }
         self.api_url = f"http://{HOST}:{self._ports['gateway']}"
         self.rest_proxy_url = f"http://{HOST}:{self._ports['rest_proxy']}"
         self.bootstrap = f"{HOST}:{self._ports['broker']}"
+        self.kinesis_url = f"http://{HOST}:{self._ports['kinesis']}"
         self.landing_folder = Path(settings.landing_target)
         self.log_folder = settings.folder / "logs"
         self._landing = Landing.at(settings.landing_target, settings.s3_endpoint)
@@ -144,6 +164,17 @@ class LocalCloud:
         """
         return record_counts(self.bootstrap, [topic])[topic]
 
+    def records_in_stream(self, stream: str) -> int:
+        """Return how many records a stream holds.
+
+        Raises:
+            LocalCloudError: There is no such stream.
+        """
+        counts = stream_counts(self.kinesis_url)
+        if stream not in counts:
+            raise LocalCloudError(f"there is no stream {stream}, only {', '.join(sorted(counts)) or 'none'}")
+        return counts[stream]
+
     def records_landed(self, topic: str) -> int:
         """Return how many records of a topic are in files: their lines.
 
@@ -181,14 +212,15 @@ class LocalCloud:
     def _start(self) -> None:
         # The small ones come up while the broker does; each of them waits for what it needs.
         rest_proxy = self._add(self._rest_proxy())
+        kinesis = self._add(self._kinesis())
         gateway = self._add(self._gateway())
         sink = self._add(self._sink())
         broker = start_broker(self.settings.folder / "kafka", self.log_folder, self._ports["broker"])
         self._add(broker.service)
         broker.wait()
         create_topics(broker.bootstrap, self.settings.topics, self.settings.partitions)
-        rest_proxy.wait_until(lambda: listens(self._ports["rest_proxy"]), _START_SECONDS)
-        gateway.wait_until(lambda: listens(self._ports["gateway"]), _START_SECONDS)
+        for service in (rest_proxy, kinesis, gateway):
+            service.wait_until(partial(listens, self._ports[service.name]), _START_SECONDS)
         sink.wait_until(lambda: sink.has_logged(READY), _START_SECONDS)
 
     def _add(self, service: Service) -> Service:
@@ -199,10 +231,18 @@ class LocalCloud:
         arguments = ["--port", str(self._ports["rest_proxy"]), "--bootstrap", self.bootstrap]
         return python_service("rest_proxy", arguments, self.log_folder)
 
+    def _kinesis(self) -> Service:
+        streams = [f"--stream={stream}" for stream in self.settings.streams]
+        arguments = ["--port", str(self._ports["kinesis"]), "--shards", str(self.settings.shards), *streams]
+        return python_service("kinesis", arguments, self.log_folder)
+
     def _gateway(self) -> Service:
         stage = f"restProxy={HOST}:{self._ports['rest_proxy']}"
-        arguments = ["--port", str(self._ports["gateway"]), "--document", str(DOCUMENT), "--stage-variable", stage]
-        return python_service("gateway", arguments, self.log_folder)
+        arguments = [
+            *("--port", str(self._ports["gateway"]), "--document", str(DOCUMENT), "--stage-variable", stage),
+            *("--kinesis-endpoint", self.kinesis_url, "--region", REGION),
+        ]
+        return python_service("gateway", arguments, self.log_folder, CREDENTIALS)
 
     def _sink(self) -> Service:
         settings, rotation = self.settings, self.settings.rotation

@@ -16,14 +16,8 @@ from moto.kinesis.exceptions import InvalidArgumentError, RecordSizeExceedsLimit
 from moto.kinesis.models import KinesisBackend
 from moto.kinesis.responses import KinesisResponse
 
-from pinterest_pipeline.local.kinesis_store import (
-    MOST_IN_A_PAGE,
-    NewRecord,
-    OrderedShard,
-    OrderedStream,
-    Page,
-    Position,
-)
+from pinterest_pipeline.local.kinesis.shard import MOST_IN_A_PAGE, NewRecord, OrderedShard, Page, Position
+from pinterest_pipeline.local.kinesis.stream import OrderedStream
 
 MOST_RECORD_BYTES = 2**20
 """A record's data and partition key together."""

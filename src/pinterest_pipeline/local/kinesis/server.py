@@ -1,11 +1,5 @@
-"""A stand-in for Amazon Kinesis Data Streams: moto's, with a store of its own that loses nothing.
+"""The emulated Kinesis as a web application: moto's dispatch of requests, without its web framework."""
 
-It answers over HTTP what moto answers. Not there: limits of throughput, expiry of iterators and records, enhanced
-fan-out, shard filters, states other than ACTIVE, signatures and permissions. All is kept in memory: nothing survives
-its end. `GET /counts` is its own: how many records each stream holds, counted where they are kept.
-"""
-
-import argparse
 import importlib.metadata
 import json
 from collections.abc import Iterable, Sequence
@@ -18,22 +12,13 @@ from moto.kinesis.models import kinesis_backends
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
-from pinterest_pipeline.console import run_script
 from pinterest_pipeline.errors import LocalCloudError
-from pinterest_pipeline.local.kinesis_answers import Answers, OrderedBackend
+from pinterest_pipeline.local.kinesis import COUNTS, REGION
+from pinterest_pipeline.local.kinesis.answers import Answers, OrderedBackend
 from pinterest_pipeline.local.processes import HOST
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-REGION = "us-east-1"
-"""The local cloud's region."""
-
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-"""Environment of who calls it. It checks none, but no client signs without."""
-
-COUNTS = "/counts"
-"""Path of the streams' numbers of records."""
 
 _MOTO = "5.2."
 
@@ -53,6 +38,11 @@ class _Handler(WSGIRequestHandler):
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     """Answer one request; the web application."""
     return _answer(_ServerRequest(environ))(environ, start_response)
+
+
+def serve(port: int) -> None:
+    """Answer on a port of this machine until told to stop."""
+    make_server(HOST, port, application, threaded=True, request_handler=_Handler).serve_forever()
 
 
 def install(streams: Sequence[str] = (), shards: int = 1) -> None:
@@ -93,18 +83,3 @@ def _answer(request: Request) -> Response:
         unknown = {"__type": "UnknownOperationException", "message": str(error)}
         return Response(json.dumps(unknown), 400, content_type="application/x-amz-json-1.1")
     return Response(body, status, headers)
-
-
-def main() -> None:
-    """Serve until told to stop."""
-    parser = argparse.ArgumentParser(description="Stand-in for Amazon Kinesis Data Streams.")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--stream", action="append", default=[], help="a stream that is there from the start")
-    parser.add_argument("--shards", type=int, default=1, help="of each of these streams")
-    options = parser.parse_args()
-    install(options.stream, options.shards)
-    make_server(HOST, options.port, application, threaded=True, request_handler=_Handler).serve_forever()
-
-
-if __name__ == "__main__":
-    run_script(main)
