@@ -49,7 +49,8 @@ def test_the_streams_go_to_kinesis(method: str, path: str, action: str, paramete
     assert found is not None
     called = found[0].integration
     assert isinstance(called, AwsAction)
-    assert (called.service, called.action, called.region) == ("kinesis", action, "us-east-1")
+    assert (called.service, called.region) == ("kinesis", "us-east-1")
+    assert called.headers["X-Amz-Target"] == f"Kinesis_20131202.{action}"
     assert found[1] == parameters
     assert found[0].security == {SIGV4}
 
@@ -117,8 +118,12 @@ def test_a_missing_stage_variable_is_named() -> None:
         ("type: http_proxy", "type: mock", "executes http_proxy and aws"),
         ("method.request.path.proxy", "method.request.querystring.proxy", "maps path parameters only"),
         ("method.request.path.proxy", "method.request.path.other", "must be mapped"),
-        ("action/ListStreams", "path/ListStreams", "calls a service's action by POST"),
-        ("httpMethod: POST", "httpMethod: GET", "calls a service's action by POST"),
+        ("action/ListStreams", "path/ListStreams", "calls Kinesis' actions by POST"),
+        (":kinesis:action", ":sqs:action", "calls Kinesis' actions by POST"),
+        ("httpMethod: POST", "httpMethod: GET", "calls Kinesis' actions by POST"),
+        ("in: path", "in: query", "checks path parameters"),
+        ("'4\\d{2}'", "'4('", "not an OpenAPI document"),
+        ("everything:", "nothing:", "not an OpenAPI document"),
         ("passthroughBehavior: never", "passthroughBehavior: when_no_match", "pass nothing through"),
         ("'application/x-amz-json-1.1'", "context.stage", "sets headers to fixed texts"),
         ("#foreach(", "#foreach[", "not a mapping template"),

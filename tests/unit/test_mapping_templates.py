@@ -14,7 +14,7 @@ from pinterest_pipeline.local.api_document import read_api
 from pinterest_pipeline.local.cloud import DOCUMENT
 from pinterest_pipeline.local.generator import generate
 from pinterest_pipeline.local.integrations import JSON, AwsAction, Deployment
-from pinterest_pipeline.local.mapping_templates import UTIL, Input, Parameters, Template, TemplateError
+from pinterest_pipeline.local.mapping_templates import UTIL, Input, Parameters, Template
 
 API = read_api(DOCUMENT.read_text(encoding="utf-8"), Deployment({"restProxy": "proxy:8082"}, "us-east-1"))
 BREAKING_OUT = (
@@ -171,6 +171,6 @@ def test_what_is_no_template_is_refused_at_the_start() -> None:
 
 
 def test_a_template_that_fails_does_not_tell_what_was_in_the_body() -> None:
-    with pytest.raises(TemplateError) as failure:
+    with pytest.raises(LocalCloudError, match="the mapping template failed") as failure:
         Template("$util.parseJson($input.body)").render(Input(b"secret", Parameters()), {}, {})
     assert "secret" not in str(failure.value)

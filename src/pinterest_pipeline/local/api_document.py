@@ -114,6 +114,10 @@ class _Reader:
         methods = {
             ANY if name == _ANY_METHOD else name.upper(): item[name] for name in (_ANY_METHOD, *_VERBS) if name in item
         }
+        for parameter in (one for part in (item, *methods.values()) for one in part.get("parameters", ())):
+            # A path would not lead here without its own.
+            if parameter.get("required") and parameter["in"] != "path":
+                raise LocalCloudError(f"{path}: this gateway checks path parameters; got {parameter['name']}")
         operations = {method: self._operation(path, operation) for method, operation in methods.items()}
         return Route(*_pattern(path), operations)
 

@@ -1,6 +1,6 @@
 """Executes an AWS integration: makes a service's request of the caller's, signs and sends it, maps the answer.
 
-A stand-in for what API Gateway does with mapping templates. Of services it knows Kinesis.
+A stand-in for what API Gateway does with mapping templates.
 """
 
 import asyncio
@@ -18,8 +18,6 @@ from pinterest_pipeline.errors import LocalCloudError
 from pinterest_pipeline.local.authorisation import Call
 from pinterest_pipeline.local.integrations import JSON, AwsAction
 from pinterest_pipeline.local.mapping_templates import Input, Parameters
-
-_TARGETS = {"kinesis": "Kinesis_20131202"}
 
 
 @dataclass(frozen=True)
@@ -68,9 +66,9 @@ async def execute(
         body = template.render(Input(call.body, given), _context(call), integration.stage)
         return _signed(integration, body.encode("utf-8", "replace"), account)
 
-    # In threads: a request of some megabytes takes tenths of a second, and others must not wait for it.
+    # In a thread: some megabytes take a while, and other requests must not wait for them.
     answer = await client.send(await asyncio.to_thread(request))
-    return await asyncio.to_thread(_mapped, integration, answer, call, given)
+    return _mapped(integration, answer, call, given)
 
 
 def content_type(headers: Mapping[str, str]) -> str:
@@ -88,8 +86,7 @@ def _context(call: Call) -> dict[str, object]:
 
 
 def _signed(integration: AwsAction, body: bytes, account: Account) -> httpx.Request:
-    headers = {**integration.headers, "X-Amz-Target": f"{_TARGETS[integration.service]}.{integration.action}"}
-    request = AWSRequest("POST", account.endpoint, headers, body)
+    request = AWSRequest("POST", account.endpoint, integration.headers, body)
     SigV4Auth(account.credentials, integration.service, integration.region).add_auth(request)
     return httpx.Request("POST", account.endpoint, headers=dict(request.headers.items()), content=body)
 
@@ -97,7 +94,7 @@ def _signed(integration: AwsAction, body: bytes, account: Account) -> httpx.Requ
 def _mapped(integration: AwsAction, answer: httpx.Response, call: Call, given: Parameters) -> Response:
     mapped = integration.answer(answer.status_code)
     if mapped is None:
-        raise LocalCloudError(f"{integration.action}: the document has no answer for status {answer.status_code}")
+        raise LocalCloudError(f"the document does not say what becomes of status {answer.status_code}")
     override: dict[str, int] = {}
     content = answer.content
     if mapped.template is not None:

@@ -27,6 +27,7 @@ from pinterest_pipeline.local.aws_integration import Account, content_type, exec
 from pinterest_pipeline.local.gateway_responses import BAD_REQUEST_BODY, GatewayResponse
 from pinterest_pipeline.local.http_integration import forward
 from pinterest_pipeline.local.integrations import JSON, Deployment, HttpProxy
+from pinterest_pipeline.local.kinesis import REGION
 from pinterest_pipeline.local.processes import HOST
 
 MOST_BYTES = 10 * 2**20
@@ -77,7 +78,7 @@ class Gateway:
 
     async def _checked(self, operation: Operation, call: Call) -> Response | None:
         model = operation.models.get(content_type(call.headers))
-        # In a thread: some megabytes take a while, and other requests must not wait for it.
+        # In a thread: some megabytes take a while, and other requests must not wait for them.
         reason = await asyncio.to_thread(model.refusal, call.body) if model else None
         if reason is None:
             return None
@@ -169,7 +170,7 @@ def main() -> None:
     parser.add_argument("--document", type=Path, required=True, help="the API, an OpenAPI document")
     parser.add_argument("--stage-variable", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--kinesis-endpoint", default="", metavar="URL", help="where the streams are")
-    parser.add_argument("--region", default="us-east-1", help="the streams' region")
+    parser.add_argument("--region", default=REGION, help="the streams' region")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -17,6 +17,8 @@ PATH_PARAMETER = re.compile(r"\{([\w.-]+)(\+?)\}")
 JSON = "application/json"
 
 _LONGEST_MS = 29_000
+# Services whose actions can be called, and the version of their API as its requests name it.
+_VERSIONS = {"kinesis": "Kinesis_20131202"}
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.(\w+)\}")
 _PATH_MAPPING = re.compile(r"integration\.request\.path\.([\w.-]+)")
 _PATH_SOURCE = re.compile(r"method\.request\.path\.([\w.-]+)")
@@ -81,9 +83,8 @@ class AwsAction:
 
     Attributes:
         service: The service, as it is named in its addresses.
-        action: The action.
         region: The region.
-        headers: Headers of the call.
+        headers: Headers of the call; one of them names the action.
         requests: Content type of the request -> what makes the call's body.
         answers: What becomes of the service's answers.
         stage: The stage's variables, for the templates.
@@ -91,7 +92,6 @@ class AwsAction:
     """
 
     service: str
-    action: str
     region: str
     headers: Mapping[str, str]
     requests: Mapping[str, Template]
@@ -155,15 +155,15 @@ def _path_mapping(path: str, parameters: Iterable[tuple[str, str]]) -> Iterable[
 def _aws_action(path: str, document: Mapping[str, Any], deployment: Deployment, seconds: float) -> AwsAction:
     uri = _filled_in(document["uri"], deployment.region)
     called = _ACTION.fullmatch(uri)
-    if called is None or document["httpMethod"].upper() != "POST":
-        raise LocalCloudError(f"{path}: this gateway calls a service's action by POST; got {uri}")
+    if called is None or called["service"] not in _VERSIONS or document["httpMethod"].upper() != "POST":
+        raise LocalCloudError(f"{path}: this gateway calls Kinesis' actions by POST; got {uri}")
+    target = {"X-Amz-Target": f"{_VERSIONS[called['service']]}.{called['action']}"}
     if document["passthroughBehavior"].lower() != "never" or not document["credentials"]:
         raise LocalCloudError(f"{path}: an aws integration must have a role and pass nothing through")
     return AwsAction(
         called["service"],
-        called["action"],
         called["region"],
-        dict(_headers(path, document["requestParameters"].items())),
+        target | dict(_headers(path, document["requestParameters"].items())),
         {kind: Template(text) for kind, text in document["requestTemplates"].items()},
         tuple(_answer(pattern, answer) for pattern, answer in document["responses"].items()),
         deployment.stage,

@@ -47,10 +47,6 @@ class Parameters:
     header: Mapping[str, str] = field(default_factory=dict)
 
 
-class TemplateError(LocalCloudError):
-    """Raised when a mapping template cannot be rendered."""
-
-
 class Input:
     """$input: the body and the parameters that a template makes another body of.
 
@@ -135,14 +131,14 @@ class Template:
             stage: $stageVariables.
 
         Raises:
-            TemplateError: It cannot be made of this input.
+            LocalCloudError: It cannot be made of this input.
         """
         names = {"input": source, "util": UTIL, "context": context, "stageVariables": stage}
         try:
             rendered: str = self._template.merge(names)
         except airspeed.TemplateError as error:
             # Its own text would show what was being inserted.
-            raise TemplateError(f"the mapping template failed: {type(error.__cause__).__name__}") from error
+            raise LocalCloudError(f"the mapping template failed: {type(error.__cause__).__name__}") from error
         return rendered
 
 
