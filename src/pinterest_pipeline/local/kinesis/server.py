@@ -57,9 +57,7 @@ def install(streams: Sequence[str] = (), shards: int = 1) -> None:
     """
     version = importlib.metadata.version("moto")
     if not version.startswith(_MOTO):
-        raise LocalCloudError(
-            f"the local Kinesis is made for moto {_MOTO}*, found {version}; install it with `uv sync`"
-        )
+        raise LocalCloudError(f"the local Kinesis needs moto {_MOTO}*, found {version}; install it with `uv sync`")
     kinesis_backends.backend = OrderedBackend
     for name in streams:
         try:

@@ -117,7 +117,7 @@ class OrderedShard(Shard):
         self._end: int | None = None
         self._log: list[StoredRecord] = []
 
-    def __len__(self) -> int:
+    def count(self) -> int:
         """Return the number of its records."""
         return len(self._log)
 

@@ -52,7 +52,7 @@ class OrderedStream(Stream):
 
     def count(self) -> int:
         """Return the number of records in all shards."""
-        return sum(map(len, self.shards_after()))
+        return sum(shard.count() for shard in self.shards_after())
 
     def append(self, records: Sequence[NewRecord]) -> list[tuple[int, str]]:
         """Keep records in this order; return the sequence number and the shard of each."""
@@ -138,8 +138,18 @@ class OrderedStream(Stream):
             self._reroute()
 
     def update_shard_count(self, target_shard_count: int) -> None:
-        """Split and merge until there are so many open shards."""
+        """Split and merge until there are so many open shards.
+
+        Raises:
+            InvalidArgumentError: That is more than twice as many, or less than half.
+        """
         with self._lock:
+            shards = len(self._routes)
+            if not shards <= 2 * target_shard_count <= 4 * shards:
+                raise InvalidArgumentError(
+                    f"UpdateShardCount cannot go from {shards} open shards in stream {self.stream_name} to "
+                    f"{target_shard_count}: at most to twice as many, at least to half"
+                )
             super().update_shard_count(target_shard_count)
 
     def children(self, shard_id: str) -> list[OrderedShard]:
