@@ -91,6 +91,15 @@ def test_moments_keep_their_fraction_and_have_none_where_there_is_none(server: S
     assert second["timestamp"] == "2018-08-24 07:56:22"
 
 
+def test_rows_are_found_by_their_places(server: Server) -> None:
+    source = open_source(server.url(), server.settings)
+
+    positions = [position for _, position in source.places(GEO)]
+
+    assert positions == list(range(0, 3 * ROWS, 3))
+    assert [rows[0].key if rows else None for rows in source.rows_at(GEO, [300, 0, 1])] == [300, 0, None]
+
+
 def test_every_row_is_posted(server: Server, tmp_path: Path) -> None:
     with fake_api() as api:
         tallies = post_batch(open_source(server.url(), server.settings), post_settings(api, tmp_path))
