@@ -23,3 +23,7 @@ class LocalCloudError(PipelineError):
 
 class StageError(PipelineError):
     """Raised when ingest, refine or publish cannot do its work."""
+
+
+class KinesisSourceError(PipelineError):
+    """Raised when the data source `kinesis` cannot read as it was told to, or would lose records."""
