@@ -235,6 +235,13 @@ def test_keys_and_data_come_back_as_they_were(key: str, client: "KinesisClient",
     assert (record["PartitionKey"], record["Data"]) == (key, data)
 
 
+def test_a_stream_is_found_by_its_arn(client: "KinesisClient", stream: str) -> None:
+    arn = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    shard = client.put_record(StreamARN=arn, Data=b"x", PartitionKey="k")["ShardId"]
+    at = client.get_shard_iterator(StreamARN=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    assert len(client.get_records(StreamARN=arn, ShardIterator=at)["Records"]) == 1
+
+
 def test_an_explicit_hash_key_decides_on_the_shard(client: "KinesisClient") -> None:
     stream = make_stream(client, uuid4().hex, 2)
     shards = [

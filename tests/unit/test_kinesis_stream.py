@@ -3,8 +3,10 @@
 import base64
 import importlib.metadata
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from time import sleep
 
 import pytest
@@ -16,12 +18,13 @@ from moto.kinesis.exceptions import InvalidArgumentError
 from pinterest_pipeline.errors import LocalCloudError
 from pinterest_pipeline.local.kinesis import shard as shard_module
 from pinterest_pipeline.local.kinesis.answers import MOST_RECORD_BYTES, new_record
-from pinterest_pipeline.local.kinesis.server import install
+from pinterest_pipeline.local.kinesis.server import MOTO, install
 from pinterest_pipeline.local.kinesis.shard import MOST_IN_A_PAGE, NewRecord, Page
 from pinterest_pipeline.local.kinesis.stream import OrderedStream
 
 FIRST, SECOND, THIRD = (f"shardId-{number:012}" for number in range(3))
 HASHES = 2**128
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
 def stream_of(shards: int = 1) -> OrderedStream:
@@ -266,3 +269,8 @@ def test_another_moto_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "5.3.0")
     with pytest.raises(LocalCloudError, match=r"needs moto 5\.2\.\*, found 5\.3\.0"):
         install()
+
+
+def test_the_moto_that_is_asked_for_is_the_one_that_is_installed() -> None:
+    groups = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["dependency-groups"]
+    assert f"moto[server]=={MOTO}*" in groups["local"]

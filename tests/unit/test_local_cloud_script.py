@@ -19,3 +19,11 @@ def test_files_rotate_as_the_command_line_says(
     monkeypatch.setattr(sys, "argv", ["local_cloud.py", *arguments])
 
     assert runpy.run_path(str(SCRIPT))["read_arguments"]().rotation == rotation
+
+
+def test_the_streams_are_made_as_the_command_line_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["local_cloud.py", "--kinesis-port", "4567", "--shards", "5"])
+
+    settings = runpy.run_path(str(SCRIPT))["read_arguments"]()
+
+    assert (settings.kinesis_port, settings.shards) == (4567, 5)

@@ -20,7 +20,8 @@ from pinterest_pipeline.local.processes import HOST
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_MOTO = "5.2."
+MOTO = "5.2."
+"""The versions of moto whose streams, shards and dispatch this is made for."""
 
 
 class _ServerRequest(Request):
@@ -56,8 +57,8 @@ def install(streams: Sequence[str] = (), shards: int = 1) -> None:
         LocalCloudError: moto is not the version that the store was made for, or a stream cannot be made.
     """
     version = importlib.metadata.version("moto")
-    if not version.startswith(_MOTO):
-        raise LocalCloudError(f"the local Kinesis needs moto {_MOTO}*, found {version}; install it with `uv sync`")
+    if not version.startswith(MOTO):
+        raise LocalCloudError(f"the local Kinesis needs moto {MOTO}*, found {version}; install it with `uv sync`")
     kinesis_backends.backend = OrderedBackend
     for name in streams:
         try:
