@@ -89,11 +89,15 @@ def main() -> None:
     # In a thread of its own: Ctrl-C then meets one that does nothing but watch.
     with ThreadPoolExecutor(1) as pool:
         posting = pool.submit(post_stream, ends.source, settings, board.update, stop)
-        _watch_to_the_end(posting, board, stop, console)
+        try:
+            interrupted = _watch_to_the_end(posting, board, stop, console)
+        finally:
+            # However watching ended: posting must not go on unseen.
+            stop.set()
     Console().print(_table(board, whole=True))
     posting.result()
     _say_what_is_not_in(board, settings, console)
-    if stop.is_set():
+    if interrupted:
         raise KeyboardInterrupt
     if any(tally.dead for tally in board.tallies):
         sys.exit(SOME_ARE_DEAD)
@@ -113,9 +117,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _watch_to_the_end(posting: Future[tuple[StreamTally, ...]], board: Board, stop: Event, console: Console) -> None:
+def _watch_to_the_end(posting: Future[tuple[StreamTally, ...]], board: Board, stop: Event, console: Console) -> bool:
+    """Show what happens until posting ends, and return whether Ctrl-C ended it."""
     try:
         _watch(posting, board, console)
+        return False
     except KeyboardInterrupt:
         stop.set()
         console.print("stopping: what is read already goes out; Ctrl-C again stops at once")
@@ -126,6 +132,7 @@ def _watch_to_the_end(posting: Future[tuple[StreamTally, ...]], board: Board, st
             console.print("stopped at once: rows that waited may be in or not")
             # The threads that still wait for answers would hold up an exit in good order.
             os._exit(INTERRUPTED)
+        return True
 
 
 def _watch(posting: Future[tuple[StreamTally, ...]], board: Board, console: Console) -> None:

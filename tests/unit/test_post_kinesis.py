@@ -162,6 +162,21 @@ def test_a_refused_request_ends_at_the_guilty_record(api: FakeApi, client: ApiCl
     assert sorted(int(key) for key in api.keys(route.name)) == [key for key in range(32) if key != 13]
 
 
+@pytest.mark.parametrize("error", ["AccessDeniedException", "KMSDisabledException"])
+def test_what_is_no_record_s_fault_stops_at_once(api: FakeApi, client: ApiClient, error: str) -> None:
+    api.otherwise = lambda _: JSONResponse({"message": f"{error}: not authorised"}, 400)
+
+    with pytest.raises(PostError, match=f"whatever is sent.*{error}"):
+        client.post(STREAM, records(10))
+    assert len(api.calls) == 1
+
+
+def test_a_refused_record_may_name_such_an_error(api: FakeApi, client: ApiClient) -> None:
+    api.otherwise = lambda _: JSONResponse({"message": "[text AccessDeniedException does not match]"}, 400)
+
+    assert len(client.post(STREAM, records(2)).refused) == 2
+
+
 def test_a_stream_that_stays_throttled_says_so(api: FakeApi, client: ApiClient) -> None:
     api.otherwise = lambda call: api.take_some(call, lambda _: THROTTLED)
 

@@ -1,14 +1,18 @@
-"""The stream's small pieces: its order, its pace, its percentiles."""
+"""The stream's small pieces: its order, its pace, its gathering of rows, its percentiles."""
 
 import math
+import time
 from itertools import islice, pairwise
+from threading import Event, Thread
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pinterest_pipeline.post.gathering import Fill, Gathering
 from pinterest_pipeline.post.latency import Latencies
 from pinterest_pipeline.post.pacing import Pacer
+from pinterest_pipeline.post.records import Record
 from pinterest_pipeline.post.rounds import random_order
 
 
@@ -110,6 +114,60 @@ def test_percentiles_are_right_to_five_percent(times: list[float], share: float)
 
     exact = sorted(times)[math.ceil(share * len(times)) - 1]
     assert exact * 0.9999 <= latencies.percentile(share) <= exact * 1.0501
+
+
+def gathering(records: int = 1000, size: int = 10**6, linger: float = 60.0) -> Gathering:
+    return Gathering(Fill(records, size, linger))
+
+
+def row(size: int) -> Record:
+    return Record(1, "x" * size, 1)
+
+
+def test_rows_go_as_soon_as_they_fill_a_request_by_count_or_by_size() -> None:
+    by_count, by_size = gathering(records=3), gathering(size=100)
+    for _ in range(4):
+        by_count.put(row(1), Event())
+        by_size.put(row(60), Event())
+
+    assert (len(by_count.take()), len(by_size.take())) == (3, 2)
+
+
+def test_rows_that_fill_no_request_go_when_the_first_of_them_has_waited() -> None:
+    rows = gathering(linger=0.05)
+    began = time.monotonic()
+    rows.put(row(1), Event())
+    rows.put(row(1), Event())
+
+    assert len(rows.take()) == 2
+    assert time.monotonic() - began >= 0.05
+
+
+def test_no_more_rows_wait_than_two_requests_hold() -> None:
+    rows, stop = gathering(records=3), Event()
+
+    def read() -> None:
+        for _ in range(10):
+            rows.put(row(1), stop)
+
+    reader = Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(0.3)
+
+    assert reader.is_alive()
+    stop.set()
+    reader.join(5)
+    rows.close()
+    assert [len(rows.take()) for _ in range(5)] == [3, 3, 3, 1, 0]
+
+
+def test_what_comes_after_the_end_is_dropped_and_nobody_waits() -> None:
+    rows = gathering(records=1)
+    rows.close()
+
+    for _ in range(5):
+        rows.put(row(1), Event())
+    assert rows.take() == []
 
 
 def test_times_out_of_all_range_count_too() -> None:

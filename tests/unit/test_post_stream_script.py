@@ -81,12 +81,8 @@ def test_dead_letters_end_with_exit_code_1_and_say_where_they_are(api: FakeApi, 
     ("changed", "message"),
     [
         (["--source", "nowhere"], "no folder nowhere"),
-        (["--api", "http://10.0.0.7"], "--insecure-http"),
-        (["--prefix", "A_B"], "the prefix must be"),
         (["--count", "0"], "count must be"),
         (["--rate", "-1"], "rate must be"),
-        (["--rate", "nan"], "rate must be"),
-        (["--credentials-file", "none.env"], "cannot read the credentials file"),
     ],
 )
 def test_what_cannot_work_is_one_line_and_exit_code_2(
@@ -113,6 +109,12 @@ def test_a_stream_that_is_missing_is_one_line_behind_what_was_sent(api: FakeApi,
     assert sent(done.stdout) == len(api.taken)
     assert f"{NAMES.stream(GEO)}/records answered 404: there is no such stream" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_without_a_terminal_a_line_says_now_and_then_what_happens(api: FakeApi, tmp_path: Path) -> None:
+    done = run(api.url, tmp_path, sqlite_url(tmp_path, 60), "--rate", "10", "--count", "55")
+
+    assert re.search(r"^pin: \d+ sent, 0 perhaps twice, 0 dead, \d+ rows/s, p50 .* · geo: ", done.stderr, re.MULTILINE)
 
 
 def test_ctrl_c_sends_what_was_read_and_says_what_was_sent(api: FakeApi, tmp_path: Path) -> None:

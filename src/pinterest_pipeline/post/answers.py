@@ -81,6 +81,8 @@ def read_answer(response: httpx.Response, route: Route, records: Sequence[Record
             f"HTTP {status} {_quote(response)}".strip(), _retry_after(response), maybe_in=status != _TOO_MANY
         )
     if status in _BAD_BATCH:
+        if _message(response).startswith(route.beyond):
+            raise PostError(f"{response.url} cannot be served, whatever is sent: mend what it names {_quote(response)}")
         raise BadBatchError(f"HTTP {status} {_quote(response)}".strip())
     if status != httpx.codes.OK:
         check = route.missing if status == httpx.codes.NOT_FOUND else _CHECK.get(status, "expected 200: check --api")
@@ -126,6 +128,14 @@ def _results(response: httpx.Response, route: Route, count: int) -> list[Result]
     if len(results) != count:
         raise PostError(strange)
     return results
+
+
+def _message(response: httpx.Response) -> str:
+    """Return the answer's message; empty where it has none."""
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _quote(response: httpx.Response) -> str:

@@ -43,6 +43,7 @@ class Route(ABC):
         most_records: How many records a request may carry.
         most_record_bytes: How large a record's value and key may be together.
         speaker: What answers there, for the message where something else does.
+        beyond: How the errors begin that come with the status of a bad request and are no record's fault.
         missing: What to check where it is not there.
         go_on: What to do after posting was stopped.
     """
@@ -54,6 +55,7 @@ class Route(ABC):
     most_records: ClassVar[int]
     most_record_bytes: ClassVar[int]
     speaker: ClassVar[str]
+    beyond: ClassVar[tuple[str, ...]] = ()
     missing: ClassVar[str]
     go_on: ClassVar[str]
 
