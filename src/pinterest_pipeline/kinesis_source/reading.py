@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -112,7 +112,7 @@ class RangeReader:
         _LOG.warning("%s", error)
 
 
-def read(client: Client, options: Options, task: Sequence[Generation], report: Report) -> Iterator[pa.RecordBatch]:
+def read(client: Client, options: Options, task: Sequence[Generation], report: Report) -> Generator[pa.RecordBatch]:
     """Yield the records of a task: shards of one generation at the same time, the next generation after them.
 
     Args:
@@ -128,7 +128,7 @@ def read(client: Client, options: Options, task: Sequence[Generation], report: R
         yield from _read_together(client, options, generation, report)
 
 
-def _read_together(client: Client, options: Options, ranges: Generation, report: Report) -> Iterator[pa.RecordBatch]:
+def _read_together(client: Client, options: Options, ranges: Generation, report: Report) -> Generator[pa.RecordBatch]:
     buffer = Buffer(len(ranges), min(options.limits.buffer, _READ_AHEAD))
     readers = [RangeReader(client, options, found, buffer.rest) for found in ranges]
     with ThreadPoolExecutor(min(_THREADS, len(ranges)), "kinesis") as pool:

@@ -79,7 +79,7 @@ class ShardPlanner:
         if not page.records:
             return Advance(start, Finished() if closed else self._cursor.position)
         size = page.size
-        self._limit = max(1, min(_LONGEST_PAGE, self._options.limits.records, _PAGE_BYTES * len(page.records) // size))
+        self._limit = self._page_limit(len(page.records), size)
         last = _seen(page)
         packed = pack(to_batch(self._stream.name, self._shard, page.records))
         if not page.behind or page.iterator is None:
@@ -91,11 +91,20 @@ class ShardPlanner:
         limit = next_limit(self._options.limits.records, page.records, newest.arrived)
         return Advance(start, After(newest.sequence), Head(packed, page.last, limit, newest.arrived))
 
+    def _page_limit(self, records: int, size: int) -> int:
+        """Return how many records the next page should have, by the size of those seen last."""
+        wanted = min(_PAGE_BYTES, self._budget()) * records / max(1, size)
+        return max(1, min(_LONGEST_PAGE, self._options.limits.records, int(wanted)))
+
+    def _budget(self) -> float:
+        """Return the bytes that a batch should take, but for the first after a start."""
+        return self._options.limits.duration * self._options.limits.rate
+
     def _near_end(self, page: Page, size: int) -> Seen:
         """Return a record about so far on as tasks may fetch in a batch's time, or near the newest."""
-        last, limits = _seen(page), self._options.limits
+        last = _seen(page)
         span = max(1, last.arrived - page.records[0]["ApproximateArrivalTimestamp"])
-        window = max(1, round(limits.duration * limits.rate * span / size))
+        window = max(1, round((self._budget() - size) * span / max(1, size)))
         return find_end(self._look, last, TOLERANCE, last.arrived + window)
 
     def _exact_end(self, last: Seen) -> Seen:
