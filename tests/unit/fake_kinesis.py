@@ -39,6 +39,7 @@ class FakeKinesis:
         self.given: Counter[bytes] = Counter()
         self.iterators: dict[str, tuple[str, int]] = {}
         self.empty_pages = 0
+        self.iterators_are_old = False
         self.page_of_shards = 1000
         for _ in range(shards):
             self.add()
@@ -103,7 +104,7 @@ class FakeKinesis:
     def get_records(self, **asked: object) -> Mapping[str, Any]:
         self._begin("GetRecords", asked)
         iterator = str(asked["ShardIterator"])
-        if iterator not in self.iterators:
+        if self.iterators_are_old or iterator not in self.iterators:
             self._refuse("ExpiredIteratorException", "Iterator expired.")
         shard, begin = self.iterators[iterator]
         rest = [record for record in self.shards[shard].records if record[0] >= begin]

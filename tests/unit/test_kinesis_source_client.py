@@ -92,6 +92,13 @@ def test_an_iterator_that_expired_is_made_anew_behind_the_last_record() -> None:
     assert [record["Data"] for record in first.records + second.records] == sent
 
 
+def test_iterators_that_always_expire_stop_the_reading() -> None:
+    kinesis = FakeKinesis()
+    kinesis.iterators_are_old = True
+    with pytest.raises(KinesisSourceError, match="5 iterators in a row"):
+        Cursor(client(kinesis)[0], STREAM, SHARD, TrimHorizon()).page(1)
+
+
 def test_a_closed_shards_end_is_a_position() -> None:
     kinesis = FakeKinesis()
     kinesis.put_many(SHARD, 2)

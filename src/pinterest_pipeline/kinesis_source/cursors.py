@@ -8,6 +8,7 @@ from pinterest_pipeline.kinesis_source.options import Stream
 from pinterest_pipeline.kinesis_source.positions import Finished, Position, TrimHorizon
 
 _LOG = logging.getLogger(__name__)
+_ITERATORS = 5
 
 
 class Cursor:
@@ -39,16 +40,24 @@ class Cursor:
         Raises:
             KinesisSourceError: Kinesis does not answer, or what was to be read next expired.
         """
-        try:
-            page = self._client.page(self._stream, self._iterator or self._new(), limit)
-        except IteratorExpiredError:
-            page = self._client.page(self._stream, self._new(), limit)
+        page = self._next(limit)
         self._iterator = page.iterator
         if page.records:
             self.position = page.last
         if page.iterator is None:
             self.position = Finished()
         return page
+
+    def _next(self, limit: int) -> Page:
+        for _ in range(_ITERATORS):
+            try:
+                return self._client.page(self._stream, self._iterator or self._new(), limit)
+            except IteratorExpiredError:
+                self._iterator = None
+        raise KinesisSourceError(
+            f"{_ITERATORS} iterators in a row of the shard {self._shard} of the stream {self._stream.name} expired; "
+            "check the machine's network"
+        )
 
     def _new(self) -> str:
         try:
