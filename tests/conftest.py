@@ -7,13 +7,18 @@ from uuid import uuid4
 import pytest
 from pyspark.sql import SparkSession
 
+from pinterest_pipeline.local.kinesis import CREDENTIALS
 from pinterest_pipeline.local.spark import CATALOG, local_spark
 from pinterest_pipeline.tables import Lake, create_tables
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    session = local_spark(tmp_path_factory.mktemp("warehouse"))
+    with pytest.MonkeyPatch.context() as environment:
+        # Spark's Python workers have the environment that its JVM was started in.
+        for name, value in CREDENTIALS.items():
+            environment.setenv(name, value)
+        session = local_spark(tmp_path_factory.mktemp("warehouse"))
     yield session
     session.stop()
 

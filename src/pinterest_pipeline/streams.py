@@ -20,10 +20,12 @@ Start = Callable[[], StreamingQuery]
 """Starts one query."""
 
 _CONFLICT = re.compile(r"\[DELTA_(CONCURRENT_\w+|METADATA_CHANGED|PROTOCOL_CHANGED)\b")
+_BEHIND_THE_TRACEBACK = re.compile(r"\s+SQLSTATE: |\n\tat |\n=== Streaming Query ===")
 _TRIES = 10
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
+_LAST_BATCH_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def run_to_end(starts: Iterable[Start]) -> None:
     """
     with _running(starts) as queries:
         for query in queries:
-            query.awaitTermination()
+            _await_end(query)
 
 
 def run_until_stopped(starts: Iterable[Start], stop: Event) -> None:
@@ -163,7 +165,7 @@ def run_until_stopped(starts: Iterable[Start], stop: Event) -> None:
             pass
         for query in queries:
             if not query.isActive:
-                query.awaitTermination()  # Raises what it failed with, if it did.
+                _await_end(query)
 
 
 @contextmanager
@@ -174,14 +176,37 @@ def _running(starts: Iterable[Start]) -> Iterator[list[StreamingQuery]]:
         started.extend(start() for start in starts)
         yield started
     except PySparkException as error:
-        raise StageError(
-            f"a streaming query failed and resumes when it is started again: {_first_line(error)}"
-        ) from error
+        raise StageError(f"a streaming query could not start: {_cause(error)}") from error
     finally:
-        for query in started:
-            if query.isActive:
+        _stop(started)
+
+
+def _await_end(query: StreamingQuery) -> None:
+    try:
+        query.awaitTermination()
+    except PySparkException as error:
+        raise StageError(
+            f"the query {query.name!r} failed and resumes when it is started again: {_cause(error)}"
+        ) from error
+
+
+def _stop(queries: list[StreamingQuery]) -> None:
+    """Stop queries, each behind its batch if that ends soon: one that is cut off fills the log with its errors."""
+    deadline = time.monotonic() + _LAST_BATCH_SECONDS
+    while active := [query for query in queries if query.isActive]:
+        for query in active:
+            if not query.status["isTriggerActive"] or time.monotonic() > deadline:
                 query.stop()
+        time.sleep(_LOOK_SECONDS / 10)
 
 
-def _first_line(error: PySparkException) -> str:
-    return str(error).strip().partition("\n")[0]
+def _cause(error: PySparkException) -> str:
+    """Return what went wrong in one line: what Python raised, where Spark wraps its whole traceback."""
+    first, _, rest = str(error).strip().partition("\n")
+    if not first.endswith("Traceback (most recent call last):"):
+        return first
+    # The lines of a traceback are indented, and what was raised stands below the last of them.
+    raised: list[str] = []
+    for line in _BEHIND_THE_TRACEBACK.split(rest)[0].splitlines():
+        raised = [] if line.startswith("  ") else [*raised, line.strip()]
+    return " ".join(raised)

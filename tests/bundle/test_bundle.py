@@ -24,7 +24,7 @@ def copy(tmp_path: Path) -> Path:
     """A copy of the bundle that a test may break."""
     shutil.copy(ROOT / MAIN, tmp_path)
     shutil.copytree(ROOT / "resources", tmp_path / "resources")
-    for folder in ("notebooks", "src/pinterest_pipeline/local"):
+    for folder in ("notebooks", "src/pinterest_pipeline/local", "src/pinterest_pipeline/kinesis_source"):
         (tmp_path / folder).mkdir(parents=True)
     return tmp_path
 

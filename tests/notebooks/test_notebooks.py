@@ -16,13 +16,16 @@ from pinterest_pipeline.local.spark import CATALOG
 from pinterest_pipeline.publish import ANSWERS
 from pinterest_pipeline.tables import Lake
 from tests.bundle.resolver import load
+from tests.integration.emulators import moto_kinesis
 from tests.notebooks.runner import FOLDER, NOTEBOOKS, Page, cells, run
 from tests.notebooks.stand_ins import DbUtils, FileSystem, Secrets, Widgets
 from tests.spark.landed import NAMES, keyed, land
+from tests.spark.streamed import Sender, sender
 
 ROOT = Path(__file__).parents[2]
 KEYS = {("aws", "aws-access-key-id"): "AKIAOFTHETEST", ("aws", "aws-secret-access-key"): "hidden-of-the-test"}
-IN_ORDER = ("set_up", "ingest", "refine", "publish", "explore")
+OF_A_NOTEBOOK = {"trigger": "available_now"}  # a cell that never ended would not do to begin with
+IN_ORDER = ("set_up", "ingest", "refine", "publish", "explore", "stream")
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,13 @@ class Workspace:
 
     spark: SparkSession
     folder: Path
+    sent: Sender
     lake: Lake = field(default_factory=lambda: Lake(CATALOG, f"notebooks_{uuid4().hex}"))
 
     def open(self, name: str, fs: FileSystem | None = None, **typed: str) -> Page:
         """Run a notebook with this place in its widgets, and whatever else a person typed."""
         place = {"catalog": self.lake.catalog, "schema": self.lake.schema, "prefix": NAMES.prefix, "reader": "files"}
+        place |= {"region": self.sent.streams.region, "endpoint": self.sent.streams.endpoint}
         place |= {part: str(self.folder / part) for part in ("landing", "checkpoints")}
         dbutils = DbUtils(fs or FileSystem(), Secrets(KEYS), Widgets(place | typed))
         return run(name, self.spark, dbutils, self.folder)
@@ -43,11 +48,13 @@ class Workspace:
 
 @pytest.fixture(scope="module")
 def workspace(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    workspace = Workspace(spark, tmp_path_factory.mktemp("workspace"))
-    for entity in ENTITIES:
-        land(workspace.folder / "landing", entity, 0, *(keyed(entity, key) for key in range(3)))
-    land(workspace.folder / "landing", USER, 3, "no JSON")
-    yield workspace
+    with moto_kinesis() as url:
+        workspace = Workspace(spark, tmp_path_factory.mktemp("workspace"), sender(url, NAMES))
+        for entity in ENTITIES:
+            land(workspace.folder / "landing", entity, 0, *(keyed(entity, key) for key in range(3)))
+            workspace.sent.send(entity, *(keyed(entity, key) for key in range(2, 6)))
+        land(workspace.folder / "landing", USER, 3, "no JSON")
+        yield workspace
     spark.sql(f"DROP SCHEMA {workspace.lake.full_schema} CASCADE")
 
 
@@ -114,6 +121,15 @@ def test_explore_shows_what_publish_wrote_and_every_run(pages: dict[str, Page]) 
     assert {row[runs.columns.index("stage")] for row in runs.rows} == {"ingest", "refine", "publish"}
 
 
+def test_stream_shows_what_came_through_the_streams_and_how_late(pages: dict[str, Page]) -> None:
+    so_far, late, *turned_away = pages["stream"].shown
+    counts = {row[:2]: row[2:] for row in so_far.rows}
+    assert {counts["ingest", entity.name] for entity in ENTITIES} == {(4, 4, 0, 0)}
+    assert {counts["refine", entity.name] for entity in ENTITIES} == {(4, 3, 0, 1)}
+    assert all(0 < row[late.columns.index("latency_p50_seconds")] < 3600 for row in late.rows)
+    assert [shown.rows for shown in turned_away] == [[], [], []]
+
+
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_reads_every_widget_that_it_declares(pages: dict[str, Page], name: str) -> None:
     widgets = pages[name].dbutils.widgets
@@ -123,11 +139,13 @@ def test_a_notebook_reads_every_widget_that_it_declares(pages: dict[str, Page], 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_widgets_begin_with_what_the_job_is_given_in_production(pages: dict[str, Page], name: str) -> None:
     declared = pages[name].dbutils.widgets.declared
-    given = {each["name"]: each["default"] for each in load(ROOT, "prod").resources("jobs")["batch"]["parameters"]}
+    jobs = load(ROOT, "prod").resources("jobs")
+    parameters = jobs["stream" if name == "stream" else "batch"]["parameters"]
+    given = {each["name"]: str(each["default"]) for each in parameters} | OF_A_NOTEBOOK
     shared = declared.keys() & given.keys()
     assert {"catalog", "schema"} <= shared
     assert {each: declared[each] for each in shared} == {each: given[each] for each in shared}
-    assert declared.keys() - given.keys() <= {"access", "bucket", "scope", "credentials", "replay"}
+    assert declared.keys() - given.keys() <= {"access", "bucket", "scope", "credentials", "replay", "endpoint"}
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

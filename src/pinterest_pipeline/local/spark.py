@@ -1,4 +1,4 @@
-"""A Spark session with Delta on one machine, tuned for it."""
+"""A Spark session with Delta and Kinesis on one machine, tuned for it."""
 
 import os
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from pinterest_pipeline.kinesis_source import KinesisDataSource
 from pinterest_pipeline.local.jars import jars, java
 from pinterest_pipeline.tables import Lake, literal
 
@@ -20,7 +21,8 @@ _LOCALHOST = "127.0.0.1"
 def local_spark(warehouse: Path, log: Path | None = None) -> SparkSession:
     """Start Spark, or take the session that runs, with its tables in this folder.
 
-    A session remembers no tables of an earlier one: `attach_tables` makes them known to it.
+    A session remembers no tables of an earlier one: `attach_tables` makes them known to it. Its Python workers find AWS
+    credentials, or do not, in the environment as it is now.
 
     Args:
         warehouse: The folder of the tables; made where it is missing.
@@ -55,7 +57,9 @@ def local_spark(warehouse: Path, log: Path | None = None) -> SparkSession:
     for name, value in settings.items():
         builder = builder.config(name, value)
     with _stderr_to(log) if log else nullcontext():
-        return builder.getOrCreate()
+        spark = builder.getOrCreate()
+    spark.dataSource.register(KinesisDataSource)
+    return spark
 
 
 @contextmanager
