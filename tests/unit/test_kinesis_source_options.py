@@ -1,9 +1,11 @@
 """Options are Databricks' own, by name and default; what is wrong is said by name."""
 
+from pathlib import Path
+
 import pytest
 
 from pinterest_pipeline.errors import KinesisSourceError
-from pinterest_pipeline.kinesis_source.options import Credentials, Limits, Stream, parse
+from pinterest_pipeline.kinesis_source.options import NAMES, Credentials, Limits, Stream, parse
 from pinterest_pipeline.kinesis_source.positions import Latest, Since, TrimHorizon
 
 ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/pins"
@@ -101,6 +103,13 @@ def test_a_wrong_value_is_said_with_its_options_name(name: str, text: str) -> No
 def test_what_cannot_be_done_is_refused(given: dict[str, str], message: str) -> None:
     with pytest.raises(KinesisSourceError, match=message):
         parse(given)
+
+
+def test_the_documentation_names_every_option() -> None:
+    page = Path(__file__).parents[2] / "docs" / "kinesis-source.md"
+    table = page.read_text().split("## Options")[1].split("\n## ")[0]
+    first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")][1:]
+    assert sorted(", ".join(first_cells).replace(" ", "").split(",")) == sorted(NAMES)
 
 
 def test_options_of_enhanced_fan_out_mean_nothing_to_a_reader_that_polls() -> None:

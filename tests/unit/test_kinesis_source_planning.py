@@ -255,6 +255,17 @@ def test_a_shard_that_expired_unread_stops_the_query() -> None:
         reader.batch()
 
 
+def test_a_cut_off_batch_is_read_without_a_shard_that_expired_where_that_is_no_matter() -> None:
+    kinesis = FakeKinesis(2)
+    reader = query(kinesis, failOnDataLoss="false")
+    kinesis.put_many(SHARD, 3)
+    sent = kinesis.put_many("shardId-000000000001", 3)
+    end, _ = reader.plan()
+    del kinesis.shards[SHARD]
+    reader.restart()
+    assert reader.read(reader.planner.tasks(reader.start, end)) == sent
+
+
 def test_a_stream_that_was_created_anew_stops_the_query() -> None:
     reader, _ = recreated()
     with pytest.raises(KinesisSourceError, match="was created at"):

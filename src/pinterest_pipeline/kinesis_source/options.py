@@ -35,7 +35,7 @@ _FAN_OUT = frozenset(
         "requireConsumerDeregistration",
     )
 )
-_NAMES = (
+NAMES = (
     "awsAccessKey",
     "awsSecretKey",
     "awsSessionToken",
@@ -59,6 +59,7 @@ _NAMES = (
     "streamARN",
     "streamName",
 )
+"""All options that mean something to this source."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +181,10 @@ def parse(given: Mapping[str, str], default_position: str = "latest") -> Options
 
 
 def _refuse(values: Mapping[str, str]) -> None:
-    known = {name.lower(): name for name in _NAMES}
+    known = {name.lower(): name for name in NAMES}
     for name in values.keys() - known.keys() - _FAN_OUT:
         near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {known[near[0]]}?" if near else f"the options are {', '.join(_NAMES)}"
+        hint = f"did you mean {known[near[0]]}?" if near else f"the options are {', '.join(NAMES)}"
         raise KinesisSourceError(f"the kinesis source has no option {name}; {hint}")
     if values.get("servicecredential"):
         raise KinesisSourceError(

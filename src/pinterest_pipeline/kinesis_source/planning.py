@@ -90,7 +90,7 @@ class Planner:
         shared = [
             family
             for stream in self._streams
-            for family in families(stream.listed(), map(self._with_head(stream), between(stream.stream, start, end)))
+            for family in families(stream.listed(), map(self._with_head(stream), self._left(stream, start, end)))
         ]
         return [_without_heavy_heads(task) for task in tasks(shared, self._options.shards_per_task)]
 
@@ -114,6 +114,13 @@ class Planner:
             end.initial,
             {stream.stream.name: stream.resume(end.streams[stream.stream.name]) for stream in self._streams},
         )
+
+    def _left(self, stream: StreamPlanner, start: Offset, end: Offset) -> list[Range]:
+        """Return the ranges of a batch, without those whose shards are gone if that is no matter."""
+        ranges = between(stream.stream, start, end)
+        if self._options.fail_on_data_loss:
+            return ranges
+        return [found for found in ranges if found.shard in stream.listed()]
 
     def _with_head(self, stream: StreamPlanner) -> Callable[[Range], Range]:
         """Return what gives a range the records that were read while it was planned."""

@@ -51,10 +51,7 @@ def connect(options: "Options") -> "Calls":
     """
     credentials = options.credentials
     try:
-        session = _session(credentials)
-        if credentials.role:
-            resolver = CredentialResolver([_AssumedRole(credentials, options.region)])
-            session.register_component("credential_provider", resolver)
+        session = _assuming(options) if credentials.role else _session(credentials)
         # A tenth of the time of a page goes into its records' times otherwise.
         factory = session.get_component("response_parser_factory")
         factory.set_parser_defaults(timestamp_parser=_milliseconds)
@@ -74,6 +71,14 @@ def connect(options: "Options") -> "Calls":
             f"cannot connect to Kinesis: {error}; check the options region, profile and endpoint"
         ) from error
     return cast("Calls", client)
+
+
+def _assuming(options: "Options") -> botocore.session.Session:
+    # Keys that are set on a session go before its providers: the role's has none of its own.
+    session = botocore.session.Session(profile=options.credentials.profile or None)
+    resolver = CredentialResolver([_AssumedRole(options.credentials, options.region)])
+    session.register_component("credential_provider", resolver)
+    return session
 
 
 def _session(credentials: "Credentials") -> botocore.session.Session:

@@ -1,0 +1,65 @@
+"""Calls are signed with the keys that the options name, and with no other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from moto import mock_aws
+
+from pinterest_pipeline.errors import KinesisSourceError
+from pinterest_pipeline.kinesis_source.options import parse
+from pinterest_pipeline.kinesis_source.sessions import connect
+
+ROLE = "arn:aws:iam::123456789012:role/reader"
+KEYS = {"awsAccessKey": "AKIAOPTIONS", "awsSecretKey": "hush"}
+
+
+@pytest.fixture(autouse=True)
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    credentials = tmp_path / "credentials"
+    credentials.write_text("[mine]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = hush\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+    with mock_aws():
+        # moto sets keys of its own in the environment while it stands in for AWS.
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIADEFAULT")
+        yield
+
+
+def signer(**options: str) -> str:
+    """Return the access key that a call is signed with."""
+    client = cast("Any", connect(parse({"streamName": "pins", "region": "us-east-1"} | options)))
+    seen: list[str] = []
+    client.meta.events.register_first("before-send.kinesis", lambda request, **_: seen.append(str(request.headers)))
+    client.list_streams()
+    return seen[0].split("Credential=")[1].split("/")[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "key"), [({}, "AKIADEFAULT"), ({"profile": "mine"}, "AKIAPROFILE"), (KEYS, "AKIAOPTIONS")]
+)
+def test_keys_come_from_the_options_a_profile_or_the_default_chain(options: dict[str, str], key: str) -> None:
+    assert signer(**options) == key
+
+
+def test_a_role_gives_keys_of_its_own() -> None:
+    assert signer(roleArn=ROLE, roleExternalId="theirs", roleSessionName="me", **KEYS).startswith("ASIA")
+
+
+def test_a_profile_that_is_not_there_is_said() -> None:
+    with pytest.raises(KinesisSourceError, match=r"cannot connect to Kinesis: .*nobody"):
+        connect(parse({"streamName": "pins", "profile": "nobody"}))
+
+
+def test_a_region_must_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    with pytest.raises(KinesisSourceError, match="check the options region"):
+        connect(parse({"streamName": "pins"}))
+
+
+def test_times_are_milliseconds() -> None:
+    client = cast("Any", connect(parse({"streamName": "pins", "region": "us-east-1"})))
+    client.create_stream(StreamName="pins", ShardCount=1)
+    created = client.describe_stream_summary(StreamName="pins")["StreamDescriptionSummary"]["StreamCreationTimestamp"]
+    assert isinstance(created, int)
+    assert created > 1_700_000_000_000
