@@ -10,7 +10,8 @@ from pinterest_pipeline.entities import ENTITIES, Entity
 from pinterest_pipeline.local.cloud import LocalCloud
 from pinterest_pipeline.local.report import Check, Rejection
 from pinterest_pipeline.post.batch import Tally
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.post.stream import StreamTally
+from pinterest_pipeline.tables import Lake, Origin
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,13 @@ class Account:
         dead: In the dead-letter file.
         kafka: In the topic.
         landed: Lines in the sink's files.
-        raw: In the raw table.
+        raw_s3: In the raw table, from there.
+        sent: Read for the stream.
+        streamed: Confirmed by the API as in the stream.
+        streamed_again: Sent again though they may have been in; no more than these are in the stream twice.
+        stream_dead: In the streams' dead-letter file.
+        kinesis: In the stream.
+        raw_kinesis: In the raw table, from there.
         clean: In the clean table.
         keys: Different keys in the clean table.
         quarantined: In quarantine.
@@ -39,26 +46,41 @@ class Account:
     dead: int
     kafka: int
     landed: int
-    raw: int
+    raw_s3: int
+    sent: int
+    streamed: int
+    streamed_again: int
+    stream_dead: int
+    kinesis: int
+    raw_kinesis: int
     clean: int
     keys: int
     quarantined: int
     replaced: int
 
+    @property
+    def raw(self) -> int:
+        """In the raw table, whatever their way."""
+        return self.raw_s3 + self.raw_kinesis
 
-def take_account(spark: SparkSession, lake: Lake, cloud: LocalCloud, tallies: Sequence[Tally]) -> tuple[Account, ...]:
+
+def take_account(
+    spark: SparkSession, lake: Lake, cloud: LocalCloud, tallies: Sequence[Tally], streamed: Sequence[StreamTally]
+) -> tuple[Account, ...]:
     """Count every stage of every entity.
 
     Args:
         spark: The session.
         lake: Where the tables are.
         cloud: The running local cloud.
-        tallies: What posting did.
+        tallies: What posting to Kafka did, in the entities' order.
+        streamed: What posting to Kinesis did, in the same order.
 
     Returns:
         One account an entity, in the entities' order.
     """
     counts = _table_counts(spark, lake)
+    names = zip(tallies, streamed, cloud.settings.topics, cloud.settings.streams, strict=True)
     return tuple(
         Account(
             entity=tally.entity,
@@ -68,9 +90,14 @@ def take_account(spark: SparkSession, lake: Lake, cloud: LocalCloud, tallies: Se
             dead=tally.dead,
             kafka=cloud.records_in_kafka(topic),
             landed=cloud.records_landed(topic),
+            sent=flow.sent + flow.dead + flow.waiting,
+            streamed=flow.sent,
+            streamed_again=flow.repeated,
+            stream_dead=flow.dead,
+            kinesis=cloud.records_in_stream(stream),
             **counts[tally.entity.name],
         )
-        for tally, topic in zip(tallies, cloud.settings.topics, strict=True)
+        for tally, flow, topic, stream in names
     )
 
 
@@ -104,13 +131,16 @@ def rejections(spark: SparkSession, lake: Lake) -> tuple[Rejection, ...]:
 
 def _equations(account: Account) -> tuple[Check, ...]:
     name = account.entity.name
-    # Posting is at least once: a row that was sent again after a lost answer may be in the topic twice.
-    in_topic = min(max(account.kafka, account.posted), account.posted + account.repeated)
+    in_topic = _at_least_once(account.kafka, account.posted, account.repeated)
+    in_stream = _at_least_once(account.kinesis, account.streamed, account.streamed_again)
     return (
         Check(f"source = posted + dead letters, {name}", account.source, account.posted + account.dead),
         Check(f"posted = in Kafka, {name}", in_topic, account.kafka),
         Check(f"in Kafka = in S3, {name}", account.kafka, account.landed),
-        Check(f"in S3 = raw, {name}", account.landed, account.raw),
+        Check(f"in S3 = raw from S3, {name}", account.landed, account.raw_s3),
+        Check(f"sent = streamed + dead letters, {name}", account.sent, account.streamed + account.stream_dead),
+        Check(f"streamed = in Kinesis, {name}", in_stream, account.kinesis),
+        Check(f"in Kinesis = raw from Kinesis, {name}", account.kinesis, account.raw_kinesis),
         Check(
             f"raw = clean + quarantined + replaced, {name}",
             account.raw,
@@ -118,6 +148,11 @@ def _equations(account: Account) -> tuple[Check, ...]:
         ),
         Check(f"clean = different keys, {name}", account.clean, account.keys),
     )
+
+
+def _at_least_once(there: int, confirmed: int, repeated: int) -> int:
+    """Return what should be there: posting is at least once, so a row sent again after a lost answer may be twice."""
+    return min(max(there, confirmed), confirmed + repeated)
 
 
 def _table_counts(spark: SparkSession, lake: Lake) -> dict[str, dict[str, int]]:
@@ -128,7 +163,8 @@ def _table_counts(spark: SparkSession, lake: Lake) -> dict[str, dict[str, int]]:
         .select(sf.lit(entity.name).alias("entity"), sf.lit(column).alias("column"), sf.col("count").cast("BIGINT"))
         for entity in ENTITIES
         for column, table, counted in (
-            ("raw", lake.raw(entity), sf.count("*")),
+            ("raw_s3", lake.raw(entity), sf.count_if(sf.col("origin") == Origin.S3)),
+            ("raw_kinesis", lake.raw(entity), sf.count_if(sf.col("origin") == Origin.KINESIS)),
             ("clean", lake.clean(entity), sf.count("*")),
             ("keys", lake.clean(entity), sf.count_distinct(entity.clean[0].name)),
             ("quarantined", lake.quarantine(entity), sf.count("*")),

@@ -1,10 +1,11 @@
-"""The batch half of the pipeline on one machine, from a source to a report, with every row accounted for."""
+"""Both halves of the pipeline on one machine, from a source to a report, with every row accounted for."""
 
 import fcntl
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,10 +22,14 @@ from pinterest_pipeline.errors import SettingsError, StageError
 from pinterest_pipeline.ingest.landing import Reader, ingest_landing
 from pinterest_pipeline.local.accounting import checks, rejections, take_account
 from pinterest_pipeline.local.cloud import LocalCloud, LocalCloudSettings
+from pinterest_pipeline.local.kinesis import CREDENTIALS
 from pinterest_pipeline.local.outcome import account_table, flows, write_answers
 from pinterest_pipeline.local.report import AnswerRows, Check, Report, write_report
 from pinterest_pipeline.local.source_data import fill_source
 from pinterest_pipeline.local.spark import CATALOG, local_spark
+from pinterest_pipeline.local.stream_half import StreamHalf, Tallies
+from pinterest_pipeline.local.streaming import stream_of
+from pinterest_pipeline.local.watch import LANDED, POSTED, STREAMED, Watch
 from pinterest_pipeline.post.batch import PostSettings, Tally, post_batch
 from pinterest_pipeline.post.source import Source, open_source
 from pinterest_pipeline.publish import ANSWERS, publish
@@ -39,6 +44,7 @@ _MARKER = ".pinterest-demo"
 _BYTES_TO_START = 500_000_000
 _BYTES_PER_ROW = 12_000  # a row of each table: in the source, in Kafka, in files, raw and clean
 _LANDING_SECONDS = 120
+_STREAM_SECONDS = 20.0  # so long events flow, and the batch half works beside them
 
 
 @dataclass(frozen=True)
@@ -72,12 +78,22 @@ class DemoSettings:
 
     @property
     def dead_letters(self) -> Path:
-        """The file of the rows that could not be posted."""
+        """The file of the rows that could not be posted to Kafka."""
         return self.output / "dead-letters.jsonl"
+
+    @property
+    def dead_letters_of_streams(self) -> Path:
+        """The file of the rows that could not be posted to Kinesis."""
+        return self.output / "dead-letters-of-streams.jsonl"
+
+    @property
+    def checkpoints(self) -> str:
+        """The folder of all checkpoints."""
+        return str(self.work.resolve() / "checkpoints")
 
 
 def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCloud], None]) -> None:
-    """Run the batch half once, write its answers and its report, and check that no row is missing.
+    """Run both halves once, write the answers and the report, and check that no row is missing.
 
     Args:
         settings: What to run.
@@ -87,25 +103,29 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
     Raises:
         PipelineError: Something failed, or the counts do not add up.
     """
-    started, clock = datetime.now(UTC), _Clock(console)
+    started, watch = datetime.now(UTC), Watch(console)
+    clock = _Clock(console, watch)
     source = open_source(settings.source) if settings.source else None
     with ExitStack() as stack:
         stack.enter_context(own_output(settings))
+        drawing = stack.enter_context(ExitStack())
+        drawing.enter_context(watch.drawn())
         # Spark takes as long to start as everything before it: both at once.
-        session = stack.enter_context(ThreadPoolExecutor(1)).submit(_start_spark, settings.work)
+        session = stack.enter_context(ThreadPoolExecutor(1)).submit(_start_spark, settings.work, watch)
         with clock.stage("local cloud started"):
             cloud = stack.enter_context(LocalCloud(LocalCloudSettings(settings.work.resolve() / "cloud", PREFIX)))
         source = source or _generate(settings, clock)
-        tallies = _post(source, settings, cloud, clock)
-        with clock.stage("tables created"):
-            spark = session.result()
+        spark, tallies, streamed = _run_both(source, settings, cloud, session, clock)
         stack.callback(spark.stop)
-        _run_stages(spark, settings, cloud, clock)
+        with clock.stage("answers"):
+            publish(spark, LAKE)
         with clock.stage("rows counted"):
-            accounts = take_account(spark, LAKE, cloud, tallies)
+            accounts = take_account(spark, LAKE, cloud, tallies, streamed)
             rejected, answers = rejections(spark, LAKE), _answers(spark)
+            stream = stream_of(spark, LAKE, started)
+        drawing.close()
         report = Report(
-            title="Pinterest pipeline, batch",
+            title="Pinterest pipeline",
             prefix=PREFIX,
             source=source.name if settings.source else f"{settings.rows:,} generated rows a table, seed {SEED}",
             started_at=started,
@@ -114,7 +134,7 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
             flows=flows(accounts),
             checks=checks(accounts),
             rejections=rejected,
-            stream=None,
+            stream=stream,
             answers=answers,
         )
         write_answers(answers, settings.answers)
@@ -145,7 +165,7 @@ def own_output(settings: DemoSettings) -> Iterator[None]:
             _check_room(settings)
             for stale in (settings.work, settings.answers):
                 shutil.rmtree(stale, ignore_errors=True)
-            for file in (settings.report, settings.dead_letters):
+            for file in (settings.report, settings.dead_letters, settings.dead_letters_of_streams):
                 file.unlink(missing_ok=True)
             settings.work.mkdir()
             yield
@@ -177,22 +197,26 @@ class _Clock:
     """What each stage took, and a line about it for the person who watches."""
 
     console: Console
+    watch: Watch
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         started = time.monotonic()
         try:
-            with self.console.status(name):
-                yield
+            self.watch.say(name)
+            yield
         except (PySparkException, Py4JError) as error:
             raise StageError(f"{name}: failed with {str(error).strip().splitlines()[0]}") from error
         self.seconds[name] = time.monotonic() - started
         self.console.print(f"[green]✓[/] {name} [dim]{self.seconds[name]:.1f} s[/]", highlight=False)
 
 
-def _start_spark(work: Path) -> SparkSession:
+def _start_spark(work: Path, watch: Watch) -> SparkSession:
+    # Spark's Python workers have the environment that its JVM was started in, and no emulator takes other keys.
+    os.environ.update(CREDENTIALS)
     spark = local_spark(work / "lake", log=work / "spark.log")
+    spark.streams.addListener(watch.listener)
     create_tables(spark, LAKE)
     return spark
 
@@ -204,6 +228,31 @@ def _generate(settings: DemoSettings, clock: _Clock) -> Source:
     return open_source(location)
 
 
+def _run_both(
+    source: Source, settings: DemoSettings, cloud: LocalCloud, session: "Future[SparkSession]", clock: _Clock
+) -> tuple[SparkSession, tuple[Tally, ...], Tallies]:
+    """Run the batch half while the stream half runs, until all rows of both are clean or in quarantine."""
+    names = Names(PREFIX)
+    stream = StreamHalf(
+        names, cloud, LAKE, settings.checkpoints, settings.dead_letters_of_streams, seconds=_STREAM_SECONDS
+    )
+    looks = {
+        LANDED: lambda entity: cloud.records_landed(names.topic(entity)),
+        STREAMED: lambda entity: cloud.records_in_stream(names.stream(entity)),
+    }
+    with clock.watch.looking(looks), stream.running(source, session, clock.watch) as flowing:
+        tallies = _post(source, settings, cloud, clock)
+        with clock.stage("tables created"):
+            spark = session.result()
+        with clock.stage("raw"):
+            ingest_landing(spark, LAKE, names, str(cloud.landing_folder), settings.checkpoints, Reader.FILES)
+        with clock.stage("clean"):
+            refine(spark, LAKE, settings.checkpoints, Origin.S3)
+        with clock.stage("streams in"):
+            streamed = flowing.settle(spark)
+    return spark, tallies, streamed
+
+
 def _post(source: Source, settings: DemoSettings, cloud: LocalCloud, clock: _Clock) -> tuple[Tally, ...]:
     post = PostSettings(
         api=cloud.api_url,
@@ -212,7 +261,7 @@ def _post(source: Source, settings: DemoSettings, cloud: LocalCloud, clock: _Clo
         dead_letters=settings.dead_letters,
     )
     with clock.stage("posted"):
-        tallies = post_batch(source, post)
+        tallies = post_batch(source, post, lambda tally: clock.watch.set(POSTED, tally.entity, tally.posted))
     with clock.stage("in S3"):
         expected = {topic: tally.posted for topic, tally in zip(cloud.settings.topics, tallies, strict=True)}
         cloud.wait_until_landed(expected, _LANDING_SECONDS)
@@ -220,16 +269,6 @@ def _post(source: Source, settings: DemoSettings, cloud: LocalCloud, clock: _Clo
         # A topic without records has no files: its folder says that nothing came, not that the path is wrong.
         (cloud.landing_folder / "topics" / topic).mkdir(parents=True, exist_ok=True)
     return tallies
-
-
-def _run_stages(spark: SparkSession, settings: DemoSettings, cloud: LocalCloud, clock: _Clock) -> None:
-    checkpoints = str(settings.work.resolve() / "checkpoints")
-    with clock.stage("raw"):
-        ingest_landing(spark, LAKE, Names(PREFIX), str(cloud.landing_folder), checkpoints, Reader.FILES)
-    with clock.stage("clean"):
-        refine(spark, LAKE, checkpoints, Origin.S3)
-    with clock.stage("answers"):
-        publish(spark, LAKE)
 
 
 def _answers(spark: SparkSession) -> tuple[AnswerRows, ...]:

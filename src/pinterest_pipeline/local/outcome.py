@@ -16,6 +16,8 @@ COLUMNS = (
     ("dead letters", "dead"),
     ("in Kafka", "kafka"),
     ("in S3", "landed"),
+    ("sent to streams", "sent"),
+    ("in Kinesis", "kinesis"),
     ("raw", "raw"),
     ("clean", "clean"),
     ("quarantined", "quarantined"),
