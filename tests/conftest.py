@@ -1,4 +1,4 @@
-"""What tests of several rooms share: one Spark session a run, and a fresh lake for a test."""
+"""What tests of several rooms share: one Spark session a run, a fresh lake and fresh streams for a test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,8 @@ from pyspark.sql import SparkSession
 from pinterest_pipeline.local.kinesis import CREDENTIALS
 from pinterest_pipeline.local.spark import CATALOG, local_spark
 from pinterest_pipeline.tables import Lake, create_tables
+from tests.integration.emulators import moto_kinesis
+from tests.spark.streamed import Sender, sender
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +36,15 @@ def lake(spark: SparkSession) -> Iterator[Lake]:
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> str:
     return str(tmp_path / "checkpoints")
+
+
+@pytest.fixture(scope="session")
+def kinesis_url() -> Iterator[str]:
+    with moto_kinesis() as url:
+        yield url
+
+
+@pytest.fixture
+def sent(kinesis_url: str) -> Sender:
+    """Who sends to three streams of the test's own."""
+    return sender(kinesis_url)

@@ -55,7 +55,7 @@ Demo = tuple[Path, subprocess.CompletedProcess[str]]
 
 def test_the_demo_succeeds_and_says_that_every_count_adds_up(demo: Demo) -> None:
     assert demo[1].returncode == 0, demo[1].stderr
-    assert "All 18 checks hold" in demo[1].stdout
+    assert "All 27 checks hold" in demo[1].stdout
 
 
 def test_every_answer_is_a_csv_file_named_as_its_sql_with_its_columns_as_header(demo: Demo) -> None:

@@ -44,7 +44,7 @@ _MARKER = ".pinterest-demo"
 _BYTES_TO_START = 500_000_000
 _BYTES_PER_ROW = 12_000  # a row of each table: in the source, in Kafka, in files, raw and clean
 _LANDING_SECONDS = 120
-_STREAM_SECONDS = 20.0  # so long events flow, and the batch half works beside them
+_STREAM_SECONDS = 30.0  # so long events flow, and the batch half works beside them
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,9 @@ class StreamHalf:
         """
         stop = Event()
         with ThreadPoolExecutor(2, thread_name_prefix="stream") as pool:
-            flowing = Flowing(pool.submit(self._post, source, watch, stop), pool.submit(self._follow, session, stop))
+            flowing = Flowing(
+                pool.submit(self._post, source, session, watch, stop), pool.submit(self._follow, session, stop)
+            )
             try:
                 yield flowing
             finally:
@@ -125,7 +127,9 @@ class StreamHalf:
     def _streams(self) -> Streams:
         return Streams(self.names, REGION, endpoint=self.cloud.kinesis_url)
 
-    def _post(self, source: Source, watch: Watch, stop: Event) -> Tallies:
+    def _post(self, source: Source, session: "Future[SparkSession]", watch: Watch, stop: Event) -> Tallies:
+        # Nobody would see rows flow that all had come before the queries.
+        session.result()
         if not any(source.count(entity) for entity in ENTITIES):
             return tuple(StreamTally(entity) for entity in ENTITIES)
         posts = len(Posts(source))

@@ -52,7 +52,7 @@ def render(report: Report) -> str:
         flow_chart=_draw_flows(report.flows),
         time_chart=_draw_times(report.times),
         slowest=max(report.times, key=lambda name: report.times[name], default=None),
-        stream=draw_stream(report.stream, _ENTITY_COLOURS) if report.stream else {},
+        stream=draw_stream(report.stream, _colours(report.flows)) if report.stream else {},
         parts=[_Part(answer, draw(answer)) for answer in report.answers],
         plotly=get_plotlyjs(),
     )
@@ -80,10 +80,14 @@ def _entities(flows: Sequence[Flow]) -> list[str]:
     return list(dict.fromkeys(entity for flow in flows for entity in flow.counts))
 
 
+def _colours(flows: Sequence[Flow]) -> dict[str, str]:
+    return dict(zip(_entities(flows), cycle(_ENTITY_COLOURS), strict=False))
+
+
 def _draw_flows(flows: Sequence[Flow]) -> Chart | None:
     series = [
         Series(entity, [flow.counts.get(entity, 0) for flow in flows], colour)
-        for entity, colour in zip(_entities(flows), cycle(_ENTITY_COLOURS), strict=False)
+        for entity, colour in _colours(flows).items()
     ]
     return stacked_rows([flow.stage for flow in flows], series) if series else None
 

@@ -1,7 +1,6 @@
 """The charts of a stream: how fast, how late and how far behind, over the seconds of a run."""
 
-from collections.abc import Callable, Sequence
-from itertools import cycle
+from collections.abc import Callable, Mapping
 
 from pinterest_pipeline.local.report.drawings import Drawing
 from pinterest_pipeline.local.report.model import Commit, Stream
@@ -9,12 +8,12 @@ from pinterest_pipeline.local.report.shapes import Line, lines
 from pinterest_pipeline.local.report.wording import duration, number
 
 
-def draw_stream(stream: Stream, colours: Sequence[str]) -> dict[str, Drawing]:
+def draw_stream(stream: Stream, colours: Mapping[str, str]) -> dict[str, Drawing]:
     """Return the drawings of a stream by their titles.
 
     Args:
         stream: What came in; at least one batch.
-        colours: The entities' colours, in the order in which they appear.
+        colours: The colour of each entity, in the entities' order.
     """
     return {
         "Throughput": _throughput(stream, colours),
@@ -23,7 +22,7 @@ def draw_stream(stream: Stream, colours: Sequence[str]) -> dict[str, Drawing]:
     }
 
 
-def _throughput(stream: Stream, colours: Sequence[str]) -> Drawing:
+def _throughput(stream: Stream, colours: Mapping[str, str]) -> Drawing:
     rows = sum(commit.rows for commit in stream.commits)
     began = min(commit.at - commit.took for commit in stream.commits)
     seconds = max(commit.at for commit in stream.commits) - began
@@ -35,7 +34,7 @@ def _throughput(stream: Stream, colours: Sequence[str]) -> Drawing:
     )
 
 
-def _latency(stream: Stream, colours: Sequence[str]) -> Drawing:
+def _latency(stream: Stream, colours: Mapping[str, str]) -> Drawing:
     half = _each(stream, colours, lambda commit: commit.latency_p50, " p50")
     most = _each(stream, colours, lambda commit: commit.latency_p99, " p99", dashed=True)
     return Drawing(
@@ -46,7 +45,7 @@ def _latency(stream: Stream, colours: Sequence[str]) -> Drawing:
     )
 
 
-def _lag(stream: Stream, colours: Sequence[str]) -> Drawing:
+def _lag(stream: Stream, colours: Mapping[str, str]) -> Drawing:
     worst = max(stream.commits, key=lambda commit: commit.lag)
     return Drawing(
         lines(_each(stream, colours, lambda commit: commit.lag), "s"),
@@ -60,16 +59,16 @@ def _rate(commit: Commit) -> float:
 
 
 def _each(
-    stream: Stream, colours: Sequence[str], value: Callable[[Commit], float], suffix: str = "", *, dashed: bool = False
+    stream: Stream,
+    colours: Mapping[str, str],
+    value: Callable[[Commit], float],
+    suffix: str = "",
+    *,
+    dashed: bool = False,
 ) -> list[Line]:
     """Return one line an entity."""
-    entities = dict.fromkeys(commit.entity for commit in stream.commits)
-    return [
-        Line(
-            f"{entity}{suffix}",
-            [(commit.at, value(commit)) for commit in stream.commits if commit.entity == entity],
-            colour,
-            dashed,
-        )
-        for entity, colour in zip(entities, cycle(colours), strict=False)
-    ]
+    points = {
+        entity: [(commit.at, value(commit)) for commit in stream.commits if commit.entity == entity]
+        for entity in colours
+    }
+    return [Line(f"{entity}{suffix}", points[entity], colours[entity], dashed) for entity in colours if points[entity]]

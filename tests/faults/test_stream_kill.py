@@ -1,0 +1,119 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from threading import Event, Thread
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
+
+from pinterest_pipeline.entities import USER
+from pinterest_pipeline.live import catch_up
+from pinterest_pipeline.local.kinesis import CREDENTIALS
+from pinterest_pipeline.tables import Lake
+from tests.faults.stream_driver import GO, READY
+from tests.integration.kafka import eventually
+from tests.spark.landed import keyed
+from tests.spark.streamed import Sender, only
+
+KILLS = int(os.environ.get("KILLS", "20"))
+SEED = int(os.environ.get("KILL_SEED", "2022"))
+LONGEST_LIFE_SECONDS = 15.0
+KEYS = 50
+SENT_AT_ONCE = 10
+REST_SECONDS = 0.2
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Producer:
+    """Sends users all the time, each with a name of its own; some keys again and again."""
+
+    sender: Sender
+    names: list[str] = field(default_factory=list)
+    last: dict[int, str] = field(default_factory=dict)
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        over = Event()
+        thread = Thread(target=self._send, args=(over,))
+        thread.start()
+        yield
+        over.set()
+        thread.join()
+
+    def _send(self, over: Event) -> None:
+        while not over.wait(REST_SECONDS):
+            for _ in range(SENT_AT_ONCE):
+                key, name = len(self.names) % KEYS, f"send-{len(self.names)}"
+                self.sender.send(USER, keyed(USER, key, first_name=name))
+                self.names.append(name)
+                self.last[key] = name
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A process of the stream job that has been started."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    def go(self) -> None:
+        """Let it take up the streams as soon as its Spark runs."""
+        eventually(lambda: (self.folder / READY).exists(), seconds=120)
+        (self.folder / GO).touch()
+
+    def kill(self) -> None:
+        """Kill it with its JVM and its Python workers, all at once."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def start(folder: Path, *arguments: str) -> Driver:
+    folder.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.stream_driver", str(folder), *arguments],
+        cwd=ROOT,
+        env={**os.environ, **CREDENTIALS},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    return Driver(process, folder)
+
+
+@pytest.mark.timeout(900)
+def test_a_driver_killed_at_any_moment_loses_no_record_and_doubles_none(
+    spark: SparkSession, lake: Lake, sent: Sender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse, checkpoints = str(spark.conf.get("spark.sql.warehouse.dir")), str(tmp_path / "checkpoints")
+    given = (warehouse, lake.schema, sent.streams.names.prefix, sent.streams.endpoint, checkpoints)
+    lives, producer = Random(SEED), Producer(sent)
+    with producer.sending():
+        # The next driver starts its Spark while the one before works: what is killed is work, not a start.
+        waiting = start(tmp_path / "driver-0", *given)
+        for kill in range(1, KILLS + 1):
+            working, waiting = waiting, start(tmp_path / f"driver-{kill}", *given)
+            working.go()
+            time.sleep(lives.uniform(0, LONGEST_LIFE_SECONDS))
+            working.kill()
+        waiting.kill()
+    brought_by_killed_drivers = spark.table(lake.raw(USER)).count()
+
+    only(monkeypatch, USER)
+    for _ in ("the batch that was cut off", "all that came since"):
+        catch_up(spark, lake, sent.streams, checkpoints)
+
+    raw = spark.table(lake.raw(USER)).select(sf.get_json_object("payload", "$.first_name").alias("name")).collect()
+    assert Counter(row["name"] for row in raw) == Counter(producer.names)
+    clean = spark.table(lake.clean(USER)).select("ind", sf.split("user_name", " ")[0].alias("name")).collect()
+    assert sorted((row["ind"], row["name"]) for row in clean) == sorted(producer.last.items())
+    assert 0 < brought_by_killed_drivers < len(raw)
