@@ -131,6 +131,12 @@ def test_a_fetch_near_the_end_asks_for_about_what_is_left(ends_at: int | None, l
     assert next_limit(10_000, records, ends_at) == limit
 
 
+@pytest.mark.parametrize("back", [1, 2, 1_000])
+def test_arrival_times_that_go_back_are_no_trouble(back: int) -> None:
+    records = [{"ApproximateArrivalTimestamp": moment} for moment in (5_000, 5_000 - back)]
+    assert 500 <= next_limit(10_000, records, 6_000) <= 10_000
+
+
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=60), st.integers(1, 10**6))
 def test_the_newest_record_is_found_but_for_those_of_its_millisecond(arrivals: list[int], since: int) -> None:
     arrivals.sort()

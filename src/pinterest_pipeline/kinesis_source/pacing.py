@@ -50,5 +50,6 @@ def next_limit(most: int, records: Sequence[Record], ends_at: int | None) -> int
     if ends_at is None or not records:
         return most
     first, last = (int(record["ApproximateArrivalTimestamp"]) for record in (records[0], records[-1]))
-    expected = len(records) * (ends_at - last + 1) // (last - first + 1)
+    # Arrival times are approximate: they may go back.
+    expected = len(records) * (ends_at - last + 1) // max(1, last - first + 1)
     return min(most, max(expected, most // _FINEST, 1))
