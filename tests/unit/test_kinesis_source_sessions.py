@@ -8,7 +8,9 @@ import pytest
 from moto import mock_aws
 
 from pinterest_pipeline.errors import KinesisSourceError
-from pinterest_pipeline.kinesis_source.options import parse
+from pinterest_pipeline.kinesis_source.client import Client
+from pinterest_pipeline.kinesis_source.options import Stream, parse
+from pinterest_pipeline.kinesis_source.positions import Since
 from pinterest_pipeline.kinesis_source.sessions import connect
 
 ROLE = "arn:aws:iam::123456789012:role/reader"
@@ -55,6 +57,15 @@ def test_a_region_must_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     with pytest.raises(KinesisSourceError, match="check the options region"):
         connect(parse({"streamName": "pins"}))
+
+
+def test_a_time_to_begin_at_is_sent_to_the_millisecond() -> None:
+    client = cast("Any", connect(parse({"streamName": "pins", "region": "us-east-1"})))
+    client.create_stream(StreamName="pins", ShardCount=1)
+    sent: list[bytes] = []
+    client.meta.events.register_first("before-send.kinesis", lambda request, **_: sent.append(request.body))
+    Client(client).iterator(Stream("pins"), "shardId-000000000000", Since(1_700_000_000_567))
+    assert b'"Timestamp": 1700000000.567' in sent[0]
 
 
 def test_times_are_milliseconds() -> None:

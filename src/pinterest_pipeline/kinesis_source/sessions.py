@@ -55,6 +55,7 @@ def connect(options: "Options") -> "Calls":
         # A tenth of the time of a page goes into its records' times otherwise.
         factory = session.get_component("response_parser_factory")
         factory.set_parser_defaults(timestamp_parser=_milliseconds)
+        session.register("creating-serializer.kinesis", _to_the_millisecond)
         client = session.create_client(
             "kinesis",
             region_name=options.region or None,
@@ -86,6 +87,11 @@ def _session(credentials: "Credentials") -> botocore.session.Session:
     if credentials.access_key:
         session.set_credentials(credentials.access_key, credentials.secret_key, credentials.session_token or None)
     return session
+
+
+def _to_the_millisecond(**event: object) -> None:
+    # Older versions cut a time to whole seconds otherwise: reading would begin too early.
+    cast("dict[str, str]", event["serializer_kwargs"])["timestamp_precision"] = "millisecond"
 
 
 def _milliseconds(value: float | str) -> int:
