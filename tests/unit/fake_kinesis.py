@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
+HOUR = 3_600_000
+
 
 @dataclass
 class FakeShard:
@@ -32,6 +34,7 @@ class FakeKinesis:
     def __init__(self, shards: int = 1) -> None:
         self.now = 1_700_000_000_000
         self.created = 1_690_000_000_000
+        self.kept = 24 * HOUR
         self.sequences = count(1)
         self.shards: dict[str, FakeShard] = {}
         self.faults: deque[Exception] = deque()
@@ -71,20 +74,23 @@ class FakeKinesis:
         records = self.shards[shard].records
         del records[: len(records) - keep]
 
+    def wait(self, hours: float) -> None:
+        """Let time go by, and records expire."""
+        self.now += round(hours * HOUR)
+        for shard in self.shards.values():
+            shard.records = [record for record in shard.records if record[1] > self.now - self.kept]
+
     def describe_stream_summary(self, **asked: object) -> Mapping[str, Any]:
         self._begin("DescribeStreamSummary", asked)
-        date = formatdate(self.now / 1000, usegmt=True)
-        return {
-            "StreamDescriptionSummary": {"StreamCreationTimestamp": self.created},
-            "ResponseMetadata": {"HTTPHeaders": {"date": date}},
-        }
+        summary = {"StreamCreationTimestamp": self.created, "RetentionPeriodHours": self.kept // HOUR}
+        return self._dated() | {"StreamDescriptionSummary": summary}
 
     def list_shards(self, **asked: object) -> Mapping[str, Any]:
         self._begin("ListShards", asked)
         names = sorted(name for name in self.shards if name > str(asked.get("ExclusiveStartShardId", "")))
         page = names[: self.page_of_shards]
         more = {"NextToken": "a token that nobody sends"} if len(names) > len(page) else {}
-        return {"Shards": [self._listed(name) for name in page]} | more
+        return self._dated() | more | {"Shards": [self._listed(name) for name in page]}
 
     def get_shard_iterator(self, **asked: object) -> Mapping[str, Any]:
         self._begin("GetShardIterator", asked)
@@ -118,6 +124,9 @@ class FakeKinesis:
         behind = max(1, self.now - (taken[-1][1] if taken else rest[0][1])) if more else 0
         following = self._iterator(shard, reached) if more or not self.shards[shard].closed else None
         return {"Records": list(map(_answer, taken)), "NextShardIterator": following, "MillisBehindLatest": behind}
+
+    def _dated(self) -> dict[str, Any]:
+        return {"ResponseMetadata": {"HTTPHeaders": {"date": formatdate(self.now / 1000, usegmt=True)}}}
 
     def expire_iterators(self) -> None:
         """Let all iterators be too old."""

@@ -39,7 +39,7 @@ def test_a_call_is_tried_again_while_kinesis_is_busy(busy: Exception) -> None:
     kinesis = FakeKinesis()
     kinesis.faults.extend([busy] * 4)
     calls, waits = client(kinesis)
-    assert calls.shards(STREAM).keys() == {SHARD}
+    assert calls.shards(STREAM)[0].keys() == {SHARD}
     assert all(wait <= most for wait, most in zip(waits, [0.2, 0.4, 0.8, 1.6], strict=True))
 
 
@@ -70,14 +70,14 @@ def test_a_stream_that_does_not_exist_is_named() -> None:
 def test_shards_are_listed_page_by_page_without_a_token() -> None:
     kinesis = FakeKinesis(7)
     kinesis.page_of_shards = 3
-    assert len(client(kinesis)[0].shards(STREAM)) == 7
+    assert len(client(kinesis)[0].shards(STREAM)[0]) == 7
     assert kinesis.calls["ListShards"] == 3
 
 
 def test_closed_shards_and_parents_are_seen() -> None:
     kinesis = FakeKinesis(2)
     child = kinesis.add(*kinesis.shards)
-    found = client(kinesis)[0].shards(STREAM)
+    found, _ = client(kinesis)[0].shards(STREAM)
     assert found[child].parents == tuple(found)[:2]
     assert [shard.closed for shard in found.values()] == [True, True, False]
 

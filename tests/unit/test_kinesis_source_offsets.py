@@ -27,7 +27,7 @@ POSITIONS = st.one_of(
     st.just(TrimHorizon()),
     st.just(Finished()),
 )
-STREAMS = st.builds(StreamOffset, st.none() | TIMES, st.dictionaries(st.text(), POSITIONS))
+STREAMS = st.builds(StreamOffset, st.none() | TIMES, TIMES, TIMES, st.dictionaries(st.text(), POSITIONS))
 OFFSETS = st.builds(
     Offset,
     st.one_of(st.just(Latest()), st.just(TrimHorizon()), st.builds(Since, TIMES)),
@@ -39,6 +39,8 @@ DOCUMENTED: dict[str, Json] = {
     "streams": {
         "pins": {
             "created": 1_690_000_000_000,
+            "complete": 1_700_000_100_000,
+            "kept": 86_400_000,
             "shards": {
                 "shardId-000000000000": "finished",
                 "shardId-000000000001": {"after": "49590338271490256608559692538361571095921575989136588898"},
@@ -72,14 +74,14 @@ def test_another_version_is_refused(version: Json) -> None:
     ["somewhere", "latest", {"after": 5}, {"after": "five"}, {"since": "5"}, {"after": "5", "since": 5}, None],
 )
 def test_a_position_that_is_none_is_refused(position: Json) -> None:
-    streams: Json = {"pins": {"created": None, "shards": {"shardId-000000000000": position}}}
+    streams: Json = {"pins": {"created": None, "complete": 0, "kept": 0, "shards": {"shardId-000000000000": position}}}
     with pytest.raises(KinesisSourceError, match="cannot be read"):
         Offset.from_json(DOCUMENTED | {"streams": streams})
 
 
 def test_a_batch_reads_each_shard_from_its_start_to_its_end() -> None:
-    start = Offset(TrimHorizon(), {"pins": StreamOffset(1, {"a": After("5"), "b": After("7")})})
-    end = Offset(TrimHorizon(), {"pins": StreamOffset(1, {"a": Finished(), "b": After("7"), "c": After("9")})})
+    start = Offset(TrimHorizon(), {"pins": StreamOffset(1, 0, 0, {"a": After("5"), "b": After("7")})})
+    end = Offset(TrimHorizon(), {"pins": StreamOffset(1, 0, 0, {"a": Finished(), "b": After("7"), "c": After("9")})})
     pins = Stream("pins")
     assert between(pins, start, end) == [
         Range(pins, "a", After("5"), Finished()),
@@ -88,13 +90,13 @@ def test_a_batch_reads_each_shard_from_its_start_to_its_end() -> None:
 
 
 def test_positions_of_a_stream_that_was_created_anew_count_for_nothing() -> None:
-    start = Offset(TrimHorizon(), {"pins": StreamOffset(1, {"a": After("5")})})
-    end = Offset(TrimHorizon(), {"pins": StreamOffset(2, {"a": After("9")})})
+    start = Offset(TrimHorizon(), {"pins": StreamOffset(1, 0, 0, {"a": After("5")})})
+    end = Offset(TrimHorizon(), {"pins": StreamOffset(2, 0, 0, {"a": After("9")})})
     assert between(Stream("pins"), start, end)[0].start == TrimHorizon()
 
 
 def test_a_batch_that_goes_back_is_refused() -> None:
-    start = Offset(TrimHorizon(), {"pins": StreamOffset(1, {"a": After("5")})})
-    end = Offset(TrimHorizon(), {"pins": StreamOffset(1, {"a": Since(3)})})
+    start = Offset(TrimHorizon(), {"pins": StreamOffset(1, 0, 0, {"a": After("5")})})
+    end = Offset(TrimHorizon(), {"pins": StreamOffset(1, 0, 0, {"a": Since(3)})})
     with pytest.raises(KinesisSourceError, match="cannot go back"):
         between(Stream("pins"), start, end)

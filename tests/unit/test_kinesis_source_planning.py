@@ -239,6 +239,92 @@ def test_records_that_expired_unread_stop_the_query() -> None:
         reader.resume()
 
 
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_quiet_stream_is_gone_on_with_after_any_time_that_the_query_ran(shards: int) -> None:
+    kinesis = FakeKinesis(shards)
+    reader = query(kinesis, shardFetchInterval="0s")
+    kinesis.put_many(SHARD, 3)
+    for _ in range(50):
+        reader.batch()
+        kinesis.wait(hours=1)
+    kinesis.wait(hours=20)
+    sent = kinesis.put_many(SHARD, 2)
+    reader.restart()
+    reader.resume()
+    assert reader.batch() == sent
+
+
+def test_a_quiet_stream_asks_for_a_batch_once_an_hour_and_none_reads() -> None:
+    kinesis = FakeKinesis()
+    reader = query(kinesis, shardFetchInterval="0s")
+    kinesis.put_many(SHARD, 3)
+    reader.batch()
+    offsets = set()
+    for _ in range(31):
+        kinesis.wait(hours=0.1)
+        offsets.add(json.dumps(reader.planner.latest().to_json()))
+        assert reader.planner.tasks(reader.start, reader.planner.latest()) == []
+    assert len(offsets) == 4
+
+
+def test_a_query_that_stood_still_for_longer_than_records_are_kept_goes_on_where_its_last_ones_are_there() -> None:
+    kinesis = FakeKinesis()
+    reader = query(kinesis)
+    kinesis.put_many(SHARD, 3)
+    kinesis.kept *= 7
+    reader.batch()
+    kinesis.kept *= 2
+    kinesis.wait(hours=24 * 8)
+    sent = kinesis.put_many(SHARD, 2)
+    kinesis.empty_pages = 1
+    reader.restart()
+    reader.resume()
+    assert reader.batch() == sent
+
+
+def test_a_retention_that_was_raised_afterwards_hides_no_loss() -> None:
+    reader, _ = behind()
+    reader.kinesis.kept *= 7
+    with pytest.raises(KinesisSourceError, match="failOnDataLoss=false"):
+        reader.resume()
+
+
+def test_records_that_expired_in_a_shard_that_had_been_empty_stop_the_query() -> None:
+    kinesis = FakeKinesis()
+    reader = query(kinesis)
+    reader.batch()
+    kinesis.put_many(SHARD, 3)
+    kinesis.wait(hours=25)
+    reader.restart()
+    with pytest.raises(KinesisSourceError, match="not read for longer than it keeps records"):
+        reader.resume()
+
+
+def test_records_that_expired_while_the_machine_slept_stop_the_query() -> None:
+    kinesis = FakeKinesis()
+    reader = query(kinesis, shardFetchInterval="0s")
+    kinesis.put_many(SHARD, 3)
+    reader.batch()
+    kinesis.put_many(SHARD, 3)
+    kinesis.wait(hours=25)
+    kinesis.expire_iterators()
+    with pytest.raises(KinesisSourceError, match="not read for longer than it keeps records"):
+        reader.batch()
+
+
+def test_a_backlog_that_was_planned_in_part_is_not_taken_for_complete() -> None:
+    kinesis = FakeKinesis()
+    reader = query(kinesis, maxFetchRate="0.01", maxFetchDuration="1s")
+    kinesis.put_many(SHARD, 1)
+    reader.batch()
+    kinesis.put_many(SHARD, 4000, apart=10_000)
+    reader.batch()
+    kinesis.wait(hours=20)
+    reader.restart()
+    with pytest.raises(KinesisSourceError, match="not read for longer than it keeps records"):
+        reader.resume()
+
+
 def test_records_that_expired_unread_can_be_done_without() -> None:
     reader, left = behind(failOnDataLoss="false")
     reader.resume()
@@ -344,8 +430,10 @@ def behind(**options: str) -> tuple[Query, list[bytes]]:
     reader = query(kinesis, **options)
     kinesis.put_many(SHARD, 3)
     reader.batch()
-    left = kinesis.put_many(SHARD, 10)[5:]
-    kinesis.trim(SHARD, 5)
+    kinesis.put_many(SHARD, 5)
+    kinesis.wait(hours=20)
+    left = kinesis.put_many(SHARD, 5)
+    kinesis.wait(hours=5)
     reader.restart()
     return reader, left
 

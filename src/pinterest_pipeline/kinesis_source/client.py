@@ -36,6 +36,7 @@ _BUSY = {
     "ServiceUnavailable",
 }
 _SERVER_ERROR = 500
+_HOUR = 3_600_000
 
 
 class IteratorExpiredError(Exception):
@@ -68,10 +69,12 @@ class Description:
 
     Attributes:
         created: When it was created, in milliseconds since 1970; None where nobody says.
+        kept: How long it keeps records, in milliseconds.
         now: The server's time, whole seconds, in milliseconds since 1970.
     """
 
     created: int | None
+    kept: int
     now: int
 
 
@@ -114,7 +117,7 @@ class Client:
         self._sleep = sleep
 
     def describe(self, stream: "Stream") -> Description:
-        """Say when a stream was created, and what time it is there.
+        """Say when a stream was created, how long it keeps records, and what time it is there.
 
         Raises:
             KinesisSourceError: There is no such stream, or it cannot be asked.
@@ -122,25 +125,28 @@ class Client:
         answer = self._try(
             stream, "DescribeStreamSummary", partial(self._calls.describe_stream_summary, **_name(stream))
         )
-        created = answer["StreamDescriptionSummary"].get("StreamCreationTimestamp")
-        date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
-        return Description(created, round(parsedate_to_datetime(date).timestamp()) * 1000)
+        summary = answer["StreamDescriptionSummary"]
+        return Description(
+            summary.get("StreamCreationTimestamp"), summary["RetentionPeriodHours"] * _HOUR, _server_time(answer)
+        )
 
-    def shards(self, stream: "Stream") -> dict[str, Shard]:
-        """Return a stream's shards, open and closed, by id.
+    def shards(self, stream: "Stream") -> tuple[dict[str, Shard], int]:
+        """Return a stream's shards, open and closed, by id, and the server's time before that.
 
         Raises:
             KinesisSourceError: There is no such stream, or it cannot be asked.
         """
         found: dict[str, Shard] = {}
+        now: int | None = None
         more: dict[str, str] = {}
         while True:
             # By the last id, not by NextToken: with a token alone several emulators do not know which stream it is.
             answer = self._try(stream, "ListShards", partial(self._calls.list_shards, **_name(stream), **more))
             listed = {shard.id: shard for shard in map(_shard, answer["Shards"])}
             found |= listed
+            now = now or _server_time(answer)
             if not answer.get("NextToken") or not listed:
-                return found
+                return found, now
             more = {"ExclusiveStartShardId": max(listed)}
 
     def iterator(self, stream: "Stream", shard: str, position: Position) -> str:
@@ -170,6 +176,9 @@ class Client:
             page = self.page(stream, self._iterator(stream, shard, kind), 1)
         except NotInShardError:
             return False
+        while not page.records and page.behind and page.iterator:
+            self._sleep(_WAITS[0])
+            page = self.page(stream, page.iterator, 1)
         return bool(page.records) and page.last == position
 
     def _iterator(self, stream: "Stream", shard: str, kind: Mapping[str, Any]) -> str:
@@ -193,6 +202,11 @@ class Client:
 
 def _name(stream: "Stream") -> dict[str, Any]:
     return {"StreamARN": stream.arn} if stream.arn else {"StreamName": stream.name}
+
+
+def _server_time(answer: Mapping[str, Any]) -> int:
+    """Return the time of an answer, whole seconds, in milliseconds since 1970."""
+    return round(parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()) * 1000
 
 
 def _shard(listed: Mapping[str, Any]) -> Shard:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pinterest_pipeline.errors import KinesisSourceError
 from pinterest_pipeline.kinesis_source.client import Client
 from pinterest_pipeline.kinesis_source.options import Options
-from pinterest_pipeline.kinesis_source.positions import Latest, Offset, Since, StreamOffset, TrimHorizon
-from pinterest_pipeline.kinesis_source.ranges import Generation, Range, between, families, moved, tasks
+from pinterest_pipeline.kinesis_source.positions import Latest, Offset, Since, TrimHorizon
+from pinterest_pipeline.kinesis_source.ranges import Generation, Range, between, families, tasks
 from pinterest_pipeline.kinesis_source.stream_planning import StreamPlanner
 
 _TASK_BYTES = 32 * 2**20
@@ -54,17 +54,12 @@ class Planner:
         self._looked_at = self._clock()
         before = self._offset or Offset(self._options.initial, {})
         initial = self._resolved(before)
-        streams = {}
-        changed = False
-        for stream in self._streams:
-            known = before.streams.get(stream.stream.name)
-            positions = stream.plan(known.shards if known else {}, initial, not self._ran)
-            if moved(known, positions):
-                changed = True
-                known = StreamOffset(known.created if known else stream.description().created, positions)
-            streams[stream.stream.name] = known or StreamOffset(stream.description().created, {})
+        streams = {
+            stream.stream.name: stream.plan(before.streams.get(stream.stream.name), initial, not self._ran)
+            for stream in self._streams
+        }
         self._ran = True
-        self._offset = Offset(initial, streams) if changed else before
+        self._offset = Offset(initial, streams) if streams != before.streams else before
         return self._offset
 
     def tasks(self, start: Offset, end: Offset) -> list[tuple[Generation, ...]]:
@@ -110,10 +105,8 @@ class Planner:
         for stream in self._streams:
             if start != end and stream.stream.name in start.streams:
                 stream.resume(start.streams[stream.stream.name])
-        self._offset = Offset(
-            end.initial,
-            {stream.stream.name: stream.resume(end.streams[stream.stream.name]) for stream in self._streams},
-        )
+        resumed = {stream.stream.name: stream.resume(end.streams[stream.stream.name]) for stream in self._streams}
+        self._offset = Offset(end.initial, {name: offset for name, offset in resumed.items() if offset})
 
     def _left(self, stream: StreamPlanner, start: Offset, end: Offset) -> list[Range]:
         """Return the ranges of a batch, without those whose shards are gone if that is no matter."""

@@ -50,10 +50,14 @@ class StreamOffset:
 
     Attributes:
         created: When the stream was created, in milliseconds since 1970; None where nobody says.
+        complete: All that arrived before this time, in milliseconds since 1970, is before the positions.
+        kept: How long the stream kept records then, in milliseconds.
         shards: The position in each shard that is read or was finished last.
     """
 
     created: int | None
+    complete: int
+    kept: int
     shards: Mapping[str, Position]
 
 
@@ -112,7 +116,7 @@ def _write(position: Position | Latest) -> Json:
 
 def _write_stream(stream: StreamOffset) -> Json:
     shards = {shard: _write(stream.shards[shard]) for shard in sorted(stream.shards)}
-    return {"created": stream.created, "shards": shards}
+    return {"created": stream.created, "complete": stream.complete, "kept": stream.kept, "shards": shards}
 
 
 def _read(found: Json) -> Position | Latest:
@@ -146,11 +150,11 @@ def _read_start(found: Json) -> Start:
 
 
 def _read_stream(found: Mapping[str, Json]) -> StreamOffset:
-    created = found["created"]
-    if not isinstance(created, int | None):
-        raise TypeError(created)
+    created, complete, kept = found["created"], found["complete"], found["kept"]
+    if not (isinstance(created, int | None) and isinstance(complete, int) and isinstance(kept, int)):
+        raise TypeError(found)
     shards = {shard: _read_position(position) for shard, position in _object(found["shards"]).items()}
-    return StreamOffset(created, shards)
+    return StreamOffset(created, complete, kept, shards)
 
 
 def _object(found: Json) -> Mapping[str, Json]:

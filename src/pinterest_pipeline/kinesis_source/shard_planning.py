@@ -32,11 +32,13 @@ class Advance:
         start: Where it begins.
         end: Where it ends; equal to `start` where nothing is new.
         head: Its first records.
+        arrived: About when its last record arrived, in milliseconds since 1970; None where no record is behind it.
     """
 
     start: Position
     end: Position
     head: Head | None = None
+    arrived: int | None = None
 
 
 class ShardPlanner:
@@ -89,7 +91,8 @@ class ShardPlanner:
             return Advance(start, Finished(), Head(packed, page.last))
         newest = self._exact_end(last) if exact else self._near_end(page, size)
         limit = next_limit(self._options.limits.records, page.records, newest.arrived)
-        return Advance(start, After(newest.sequence), Head(packed, page.last, limit, newest.arrived))
+        head = Head(packed, page.last, limit, newest.arrived)
+        return Advance(start, After(newest.sequence), head, newest.arrived if newest.behind else None)
 
     def _page_limit(self, records: int, size: int) -> int:
         """Return how many records the next page should have, by the size of those seen last."""
