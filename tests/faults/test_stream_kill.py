@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import subprocess
@@ -6,10 +5,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
+from secrets import SystemRandom
 from threading import Event, Thread
 
 import pytest
@@ -25,9 +24,8 @@ from tests.integration.kafka import eventually
 from tests.spark.landed import keyed
 from tests.spark.streamed import Sender, only
 
-KILLS = int(os.environ.get("KILLS", "20"))
-SEED = int(os.environ.get("KILL_SEED", "2022"))
-LONGEST_LIFE_SECONDS = 15.0
+KILLS = int(os.environ.get("KILLS", "6"))
+LONGEST_START_SECONDS, LONGEST_WORK_SECONDS = 10.0, 5.0
 KEYS = 50
 SENT_AT_ONCE = 10
 REST_SECONDS = 0.2
@@ -47,9 +45,11 @@ class Producer:
         over = Event()
         thread = Thread(target=self._send, args=(over,))
         thread.start()
-        yield
-        over.set()
-        thread.join()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def _send(self, over: Event) -> None:
         while not over.wait(REST_SECONDS):
@@ -69,43 +69,57 @@ class Driver:
 
     def go(self) -> None:
         """Let it take up the streams as soon as its Spark runs."""
-        eventually(lambda: (self.folder / READY).exists(), seconds=120)
+        assert eventually((self.folder / READY).exists, seconds=120)
         (self.folder / GO).touch()
 
     def kill(self) -> None:
         """Kill it with its JVM and its Python workers, all at once."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
-def start(folder: Path, *arguments: str) -> Driver:
+def start(stack: ExitStack, folder: Path, *arguments: str) -> Driver:
     folder.mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.stream_driver", str(folder), *arguments],
         cwd=ROOT,
         env={**os.environ, **CREDENTIALS},
-        stderr=subprocess.DEVNULL,
+        stderr=(folder / "stderr").open("wb"),
         start_new_session=True,
     )
-    return Driver(process, folder)
+    driver = Driver(process, folder)
+    stack.callback(driver.kill)
+    return driver
+
+
+def wait_for_a_moment(kill: int, log: Path) -> None:
+    """Wait for any moment: every other time of a driver's start, else of its work, once it has brought a batch in."""
+    if kill % 2:
+        time.sleep(SystemRandom().uniform(0, LONGEST_START_SECONDS))
+        return
+    commits = len([*log.glob("*.json")])
+    assert eventually(lambda: len([*log.glob("*.json")]) > commits, seconds=120)
+    time.sleep(SystemRandom().uniform(0, LONGEST_WORK_SECONDS))
 
 
 @pytest.mark.timeout(900)
 def test_a_driver_killed_at_any_moment_loses_no_record_and_doubles_none(
     spark: SparkSession, lake: Lake, sent: Sender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warehouse, checkpoints = str(spark.conf.get("spark.sql.warehouse.dir")), str(tmp_path / "checkpoints")
+    warehouse = str(spark.conf.get("spark.sql.warehouse.dir")).removeprefix("file:")
+    checkpoints = str(tmp_path / "checkpoints")
     given = (warehouse, lake.schema, sent.streams.names.prefix, sent.streams.endpoint, checkpoints)
-    lives, producer = Random(SEED), Producer(sent)
-    with producer.sending():
+    log, producer = Path(warehouse) / f"{lake.schema}.db" / "user_raw" / "_delta_log", Producer(sent)
+    with producer.sending(), ExitStack() as stack:
         # The next driver starts its Spark while the one before works: what is killed is work, not a start.
-        waiting = start(tmp_path / "driver-0", *given)
+        waiting = start(stack, tmp_path / "driver-0", *given)
         for kill in range(1, KILLS + 1):
-            working, waiting = waiting, start(tmp_path / f"driver-{kill}", *given)
+            working, waiting = waiting, start(stack, tmp_path / f"driver-{kill}", *given)
             working.go()
-            time.sleep(lives.uniform(0, LONGEST_LIFE_SECONDS))
+            wait_for_a_moment(kill, log)
+            assert working.process.poll() is None, "the driver ended on its own"
             working.kill()
-        waiting.kill()
     brought_by_killed_drivers = spark.table(lake.raw(USER)).count()
 
     only(monkeypatch, USER)
