@@ -5,12 +5,12 @@ RUN := $(UV) run --frozen --quiet
 export PYTHONUTF8 = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast lint types bench docs wheel clean setup java servers
+.PHONY: help demo test fast kills lint types bench docs wheel clean setup java servers
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup java  ## run the whole batch pipeline on this machine: rows, Kafka, Spark, answers, report
+demo: setup java  ## run the whole pipeline on this machine: rows, Kafka, Kinesis, Spark, answers, report
 	@$(RUN) python scripts/demo.py $(ARGS)
 
 test: setup java servers lint types  ## lint, types and all tests, with real servers
@@ -20,6 +20,9 @@ test: setup java servers lint types  ## lint, types and all tests, with real ser
 
 fast: setup lint types  ## lint, types and the tests that need no server and no Spark
 	$(RUN) pytest tests/unit tests/bundle $(ARGS)
+
+kills: setup java  ## kill the stream's driver at twenty moments: no record lost, none twice
+	KILLS=20 $(RUN) pytest tests/faults/test_stream_kill.py $(ARGS)
 
 lint: setup  ## formatting and lint
 	$(RUN) ruff format --check
@@ -33,6 +36,7 @@ bench: setup java  ## measure, and write docs/benchmarks.md
 
 docs: setup  ## write the generated documents anew
 	$(RUN) python scripts/data_dictionary.py
+	$(RUN) python scripts/api_models.py
 
 wheel: setup  ## build the wheel that goes to Databricks
 	$(UV) build --quiet --wheel --clear
