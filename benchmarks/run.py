@@ -9,9 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import generator, posting, stages
+from benchmarks import generator, posting, stages, streaming
 from benchmarks.measure import Measure
 from pinterest_pipeline.console import run_script
+from pinterest_pipeline.local.kinesis import CREDENTIALS
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -21,23 +22,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000, help="pins that are refined")
     parser.add_argument("--posted-rows", type=int, default=20_000, help="rows of each table that are posted")
+    streaming.add_sizes(parser)
     options = parser.parse_args()
+    # Before any Spark: its Python workers have the environment that the first session's JVM was started in.
+    os.environ.update(CREDENTIALS)
     with tempfile.TemporaryDirectory(prefix="pinterest-bench-") as folder:
         measures = [
             generator.measure(options.rows // 10),
             posting.measure(Path(folder), options.posted_rows),
             *stages.measure(Path(folder), options.rows),
+            *streaming.measure(Path(folder), streaming.sizes(options)),
         ]
-    DOCUMENT.write_text(document(measures, options.rows, options.posted_rows), encoding="utf-8")
+    DOCUMENT.write_text(document(measures, options), encoding="utf-8")
     Console(highlight=False, soft_wrap=True).print(DOCUMENT.read_text(encoding="utf-8"), markup=False)
 
 
-def document(measures: list[Measure], rows: int, posted_rows: int) -> str:
+def document(measures: list[Measure], options: argparse.Namespace) -> str:
     """Return the Markdown that says what was measured, how and on what."""
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    arguments = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in vars(options).items())
     made = (
-        f'Made by `make bench ARGS="--rows {rows} --posted-rows {posted_rows}"` on {datetime.now(UTC):%Y-%m-%d}, '
-        f"{machine}.\nMachines differ and are noisy: the ratios are what to look at; each is taken in one run."
+        f'Made by `make bench ARGS="{arguments}"` on {datetime.now(UTC):%Y-%m-%d}, {machine}.\n'
+        "Machines differ and are noisy: the ratios are what to look at; each is taken in one run."
     )
     head = ["# Benchmarks", "", made, "", "| what | found | held against | ratio |", "|---|---|---|---|"]
     lines = [f"| {m.name} | {m.found} | {m.yardstick} | {m.ratio} |" for m in measures]

@@ -1,0 +1,183 @@
+"""The stream half: posting to the streams, how soon posts are in the raw tables, and the Kinesis source alone."""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import reduce
+from pathlib import Path
+from threading import Event
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sf
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import source
+from benchmarks.measure import Measure, timed
+from pinterest_pipeline.console import run_script
+from pinterest_pipeline.entities import ENTITIES, Names
+from pinterest_pipeline.ingest.kinesis import Streams
+from pinterest_pipeline.live import follow
+from pinterest_pipeline.local.cloud import LocalCloud, LocalCloudSettings
+from pinterest_pipeline.local.kinesis import CREDENTIALS, REGION
+from pinterest_pipeline.local.source_data import fill_source
+from pinterest_pipeline.local.spark import CATALOG, local_spark
+from pinterest_pipeline.local.stream_half import Flowing
+from pinterest_pipeline.post.source import Source, open_source
+from pinterest_pipeline.post.stream import StreamSettings, StreamTally, post_stream
+from pinterest_pipeline.tables import Lake, create_tables
+
+_NAMES = Names("bench")
+_LAKE = Lake(CATALOG, "stream_bench")
+_RATE = 200  # posts a second, each with a row of three tables
+_INTERVAL_SECONDS = 1.0
+_WARM_UP_SECONDS = 5
+_ONE_BY_ONE = 20  # so many times fewer posts are sent one at a time: the rate is the same, the waiting is not
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Attributes:
+        records: Records in each stream that the source alone reads.
+        seconds: How long posts come at a steady rate.
+        posts: Posts that are sent as fast as the API takes them, in batches.
+    """
+
+    records: int
+    seconds: int
+    posts: int
+
+
+def add_sizes(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each of the sizes."""
+    parser.add_argument("--stream-records", type=int, default=250_000, help="records in each stream of the source")
+    parser.add_argument("--stream-seconds", type=int, default=30, help=f"seconds of {_RATE} posts a second")
+    parser.add_argument("--stream-posts", type=int, default=10_000, help="posts sent as fast as they go")
+
+
+def sizes(options: argparse.Namespace) -> Sizes:
+    """Return the sizes that were asked for."""
+    return Sizes(options.stream_records, options.stream_seconds, options.stream_posts)
+
+
+def measure(folder: Path, asked: Sizes) -> list[Measure]:
+    """Measure posting, latency and the source, each behind a warm-up of its own.
+
+    Spark's Python workers must find the emulator's credentials in their environment.
+
+    Args:
+        folder: Where the source, the local cloud and tables are kept.
+        asked: How much.
+    """
+    spark = local_spark(folder / "stream_lake", log=folder / "stream_spark.log")
+    location = f"sqlite:///{folder / 'posts.db'}"
+    fill_source(location, asked.posts, seed=1)
+    posts = open_source(location)
+    with LocalCloud(LocalCloudSettings(folder / "stream_cloud", _NAMES.prefix)) as cloud:
+        latency = _latency(spark, cloud, posts, folder, asked.seconds)
+        posting = _posting(cloud, posts, folder, asked.posts)
+    found = [posting, latency, *source.measure(spark, folder / "source", asked.records)]
+    spark.stop()
+    return found
+
+
+def _settings(cloud: LocalCloud, folder: Path, count: int, rate: float = 0, *, single: bool = False) -> StreamSettings:
+    return StreamSettings(
+        api=cloud.api_url,
+        names=_NAMES,
+        count=count,
+        rate=rate,
+        one_at_a_time=single,
+        dead_letters=folder / "stream-dead-letters.jsonl",
+    )
+
+
+def _posting(cloud: LocalCloud, posts: Source, folder: Path, count: int) -> Measure:
+    batched = _rate(posts, _settings(cloud, folder, count))
+    single = _rate(posts, _settings(cloud, folder, max(1, count // _ONE_BY_ONE), single=True))
+    return Measure(
+        "posting to the streams, up to 500 records a request",
+        f"{batched:,.0f} rows/s",
+        f"one record a request: {single:,.0f} rows/s",
+        f"{batched / single:.1f} times as fast",
+    )
+
+
+def _rate(posts: Source, settings: StreamSettings) -> float:
+    with timed() as watch:
+        tallies = post_stream(posts, settings)
+    return _sent(tallies) / watch.seconds
+
+
+def _sent(tallies: tuple[StreamTally, ...]) -> int:
+    return sum(tally.sent for tally in tallies)
+
+
+def _latency(spark: SparkSession, cloud: LocalCloud, posts: Source, folder: Path, seconds: int) -> Measure:
+    create_tables(spark, _LAKE)
+    streams = Streams(_NAMES, REGION, endpoint=cloud.kinesis_url)
+    warm_up = _settings(cloud, folder, _WARM_UP_SECONDS * _RATE, _RATE)
+    steady = _settings(cloud, folder, seconds * _RATE, _RATE)
+    with ThreadPoolExecutor(2) as pool, _stopping() as stop:
+        following = pool.submit(
+            follow, spark, _LAKE, streams, str(folder / "stream_checkpoints"), _INTERVAL_SECONDS, stop
+        )
+        Flowing(pool.submit(post_stream, posts, warm_up), following).settle(spark)
+        since = datetime.now(UTC)
+        sent = _sent(Flowing(pool.submit(post_stream, posts, steady), following).settle(spark))
+    half, most, took = _latencies(spark, since)
+    return Measure(
+        f"from Kinesis to raw, {sent:,} rows at a steady {sent / took:,.0f} a second",
+        f"p50 {half:.1f} s, p99 {most:.1f} s",
+        f"time between two batches: {_INTERVAL_SECONDS:.1f} s",
+        f"{half / _INTERVAL_SECONDS:.1f} and {most / _INTERVAL_SECONDS:.1f} times as long",
+    )
+
+
+@contextmanager
+def _stopping() -> Iterator[Event]:
+    """Give what ends the queries, and set it however the block ends: its pool waits for them."""
+    stop = Event()
+    try:
+        yield stop
+    finally:
+        stop.set()
+
+
+def _latencies(spark: SparkSession, since: datetime) -> tuple[float, float, float]:
+    """Return the seconds that half and 99% of the rows waited for their commit at most, and over which they arrived."""
+    rows = reduce(DataFrame.unionAll, [spark.table(_LAKE.raw(entity)) for entity in ENTITIES])
+    runs = spark.table(_LAKE.runs).where("stage = 'ingest'").select(sf.col("batch").alias("batch_id"), "finished_at")
+    arrived = sf.col("arrived_at").cast("DOUBLE")
+    waited = sf.col("finished_at").cast("DOUBLE") - arrived
+    found = (
+        rows.where(sf.col("arrived_at") >= sf.lit(since))
+        .join(runs, "batch_id")
+        .select(sf.percentile(waited, [0.5, 0.99]).alias("waited"), (sf.max(arrived) - sf.min(arrived)).alias("took"))
+    )
+    (half, most), took = found.collect()[0]
+    return half, most, took
+
+
+def main() -> None:
+    """Measure the stream half alone and show it; nothing is written down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add_sizes(parser)
+    asked = sizes(parser.parse_args())
+    os.environ.update(CREDENTIALS)
+    table = Table("what", "found", "held against", "ratio")
+    with tempfile.TemporaryDirectory(prefix="pinterest-bench-") as folder:
+        for found in measure(Path(folder), asked):
+            table.add_row(found.name, found.found, found.yardstick, found.ratio)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    run_script(main)
