@@ -124,8 +124,8 @@ def _watch_to_the_end(posting: Future[tuple[StreamTally, ...]], board: Board, st
         return False
     except KeyboardInterrupt:
         stop.set()
-        console.print("stopping: what is read already goes out; Ctrl-C again stops at once")
         try:
+            console.print("stopping: what is read already goes out; Ctrl-C again stops at once")
             _watch(posting, board, console)
         except KeyboardInterrupt:
             Console().print(_table(board, whole=True))
@@ -143,7 +143,8 @@ def _watch(posting: Future[tuple[StreamTally, ...]], board: Board, console: Cons
             if live:
                 live.update(_table(board, whole=False), refresh=True)
             else:
-                console.print(" · ".join(_line(board, tally) for tally in board.tallies), highlight=False)
+                line = " · ".join(_line(board, tally) for tally in board.tallies)
+                console.print(line, highlight=False, soft_wrap=True)
 
 
 def _line(board: Board, tally: StreamTally) -> str:
@@ -154,7 +155,8 @@ def _line(board: Board, tally: StreamTally) -> str:
 
 def _table(board: Board, *, whole: bool) -> Table:
     """Draw what is known; the rates are those of the whole run or of the last seconds."""
-    table = Table("", "sent", "rows/s", "perhaps twice", "dead letters", "waiting", "requests", "p50 ms", "p99 ms")
+    titles = ("", "sent", "rows/s", "perhaps twice", "dead letters", "waiting", "requests", "p50 ms", "p99 ms")
+    table = Table(*titles, box=None)
     for column in table.columns[1:]:
         column.justify = "right"
     for tally in board.tallies:

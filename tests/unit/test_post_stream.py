@@ -218,6 +218,20 @@ def test_a_stop_waits_for_a_failing_api_no_longer_than_the_flush_may_take(api: F
     assert all((tally.sent, tally.waiting > 0) == (0, True) for tally in results[0])
 
 
+def test_rows_that_wait_for_a_failing_api_are_told_while_they_wait(api: FakeApi, tmp_path: Path) -> None:
+    api.otherwise = status(503, retry_after="1")
+    stop = Event()
+
+    def note(tally: StreamTally) -> None:
+        if tally.waiting:
+            stop.set()
+
+    settings = replace(stream_settings(api, tmp_path), rate=20.0, flush_within=0.1)
+    tallies = post_stream(open_source(sqlite_url(tmp_path, 600), {}), settings, note, stop)
+
+    assert all(0 < tally.waiting < 20 for tally in tallies)
+
+
 def test_a_tally_has_the_latency_of_the_requests(api: FakeApi, tmp_path: Path) -> None:
     api.delay = 0.1
 

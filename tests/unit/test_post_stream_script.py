@@ -22,14 +22,14 @@ def command(api: str, folder: Path, source: str, *more: str) -> list[str]:
     return [sys.executable, str(SCRIPT), "--source", source, "--api", api, "--prefix", NAMES.prefix, *files, *more]
 
 
-def run(api: str, folder: Path, source: str, *more: str) -> subprocess.CompletedProcess[str]:
+def run(api: str, folder: Path, source: str, *more: str, columns: int = 200) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(api, folder, source, *more),
         capture_output=True,
         text=True,
         check=False,
         cwd=folder,
-        env=os.environ | {"COLUMNS": "200"},
+        env=os.environ | {"COLUMNS": str(columns)},
     )
 
 
@@ -49,7 +49,9 @@ def start(api: FakeApi, folder: Path, *more: str) -> subprocess.Popen[str]:
 
 def sent(output: str) -> int:
     """Add up the column `sent` of the summary."""
-    return sum(int(count.replace(",", "")) for count in re.findall(r"│ (?:pin|geo|user) +│ +([\d,]+) ", output))
+    return sum(
+        int(count.replace(",", "")) for count in re.findall(r"^ *(?:pin|geo|user) +([\d,]+) ", output, re.MULTILINE)
+    )
 
 
 def test_a_run_posts_what_it_is_told_to_and_shows_the_counts(api: FakeApi, tmp_path: Path) -> None:
@@ -64,6 +66,12 @@ def test_one_at_a_time_is_the_first_version_s_way(api: FakeApi, tmp_path: Path) 
     run(api.url, tmp_path, sqlite_url(tmp_path, 5), *FAST, "--count", "5", "--one-at-a-time")
 
     assert sorted(call.path.rpartition("/")[2] for call in api.calls) == ["record"] * 15
+
+
+def test_the_summary_s_titles_are_whole_on_a_narrow_terminal(api: FakeApi, tmp_path: Path) -> None:
+    done = run(api.url, tmp_path, sqlite_url(tmp_path, 5), *FAST, "--count", "5", columns=80)
+
+    assert {"perhaps", "letters", "waiting", "requests"} <= {*done.stdout.split()}
 
 
 def test_dead_letters_end_with_exit_code_1_and_say_where_they_are(api: FakeApi, tmp_path: Path) -> None:
@@ -81,6 +89,7 @@ def test_dead_letters_end_with_exit_code_1_and_say_where_they_are(api: FakeApi, 
     ("changed", "message"),
     [
         (["--source", "nowhere"], "no folder nowhere"),
+        (["--api", "nowhere"], "the API must be a URL"),
         (["--count", "0"], "count must be"),
         (["--rate", "-1"], "rate must be"),
     ],
@@ -97,7 +106,7 @@ def test_what_cannot_work_is_one_line_and_exit_code_2(
     assert len(errors) == 1
     assert message in errors[0]
     assert "Traceback" not in done.stderr
-    assert api.calls == []
+    assert (done.stdout, api.calls) == ("", [])
 
 
 def test_a_stream_that_is_missing_is_one_line_behind_what_was_sent(api: FakeApi, tmp_path: Path) -> None:
@@ -112,9 +121,11 @@ def test_a_stream_that_is_missing_is_one_line_behind_what_was_sent(api: FakeApi,
 
 
 def test_without_a_terminal_a_line_says_now_and_then_what_happens(api: FakeApi, tmp_path: Path) -> None:
-    done = run(api.url, tmp_path, sqlite_url(tmp_path, 60), "--rate", "10", "--count", "55")
+    done = run(api.url, tmp_path, sqlite_url(tmp_path, 60), "--rate", "10", "--count", "55", columns=80)
 
-    assert re.search(r"^pin: \d+ sent, 0 perhaps twice, 0 dead, \d+ rows/s, p50 .* · geo: ", done.stderr, re.MULTILINE)
+    assert re.search(
+        r"^pin: \d+ sent, 0 perhaps twice, 0 dead, \d+ rows/s, p50 .* · geo: .* · user: ", done.stderr, re.MULTILINE
+    )
 
 
 def test_ctrl_c_sends_what_was_read_and_says_what_was_sent(api: FakeApi, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import httpx
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.post.answers import StoppedError
-from pinterest_pipeline.post.client import ApiClient, Outcome, Pace
+from pinterest_pipeline.post.client import ApiClient, Outcome, Pace, check_api
 from pinterest_pipeline.post.gathering import Fill
 from pinterest_pipeline.post.kinesis import RecordRoute, StreamRoute
 from pinterest_pipeline.post.lane import Lane, StreamTally
@@ -30,6 +30,7 @@ __all__ = ["StreamSettings", "StreamTally", "post_stream"]
 
 _MOST_READ_AHEAD = 500
 _LOOK_UP_SECONDS = 0.1
+_TELL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,12 @@ class StreamSettings:
     flush_within: float = 10.0
 
     def __post_init__(self) -> None:
-        """Check the numbers that a person gives.
+        """Check what a person gives.
 
         Raises:
-            SettingsError: A number makes no sense.
+            SettingsError: A number makes no sense, or the API's address is none.
         """
+        check_api(self.api, insecure_http=self.insecure_http)
         if self.count is not None and self.count < 1:
             raise SettingsError(f"the count must be 1 or more, or left out for no end; got {self.count}")
         if self.rate < 0 or not math.isfinite(self.rate):
@@ -94,7 +96,8 @@ def post_stream(
     Args:
         source: Where the rows come from; those that come into it later are left out.
         settings: Where they go and how.
-        on_progress: Called whenever rows of an entity are confirmed and at the end, by one thread at a time.
+        on_progress: Called whenever rows of an entity are confirmed, now and then while rows are read, and at the end;
+            by one thread at a time.
         stop: Once it is set no more rows are read, and those that are read already are sent.
 
     Returns:
@@ -151,9 +154,15 @@ class _Run:
             append_dead_letters(self._settings.dead_letters, lane.entity, outcome.refused)
             self._on_progress(lane.tally)
 
+    def _tell(self) -> None:
+        with self._one_at_a_time:
+            for lane in self._lanes.values():
+                self._on_progress(lane.tally)
+
     def _feed(self, posts: Posts, running: list[Future[None]]) -> None:
         rate = self._settings.rate
         pacer = Pacer(rate, time.monotonic, partial(self._wait, running))
+        tell_at = time.monotonic()
         order = islice(random_order(len(posts), self._settings.seed), self._settings.count)
         # About a second's posts, so that what is sent is not older than that.
         ahead = min(max(math.ceil(rate), 1), _MOST_READ_AHEAD) if rate else _MOST_READ_AHEAD
@@ -162,6 +171,10 @@ class _Run:
                 pacer.next()
                 if self._is_over(running):
                     return
+                # While nothing is confirmed, nobody else says how many rows wait.
+                if time.monotonic() >= tell_at:
+                    self._tell()
+                    tell_at = time.monotonic() + _TELL_SECONDS
                 for entity, record in post:
                     self._lanes[entity].put(record, self._stop)
 
@@ -182,5 +195,4 @@ class _Run:
         if wait(running, self._settings.flush_within).not_done:
             self._client.stop()
         wait(running)
-        for lane in self._lanes.values():
-            self._on_progress(lane.tally)
+        self._tell()
