@@ -66,15 +66,17 @@ class Flowing:
 
 def _has_taken_everything(spark: SparkSession) -> bool:
     names = [f"{stage} {Origin.KINESIS} {entity.name}" for stage in ("ingest", "refine") for entity in ENTITIES]
-    queries = {query.name: query for query in spark.streams.active}
-    if not queries.keys() >= {*names}:
+    active = {query.name: query for query in spark.streams.active}
+    if not active.keys() >= {*names}:
         return False
+    queries = [active[name] for name in names]
     try:
-        for name in names:
-            queries[name].processAllAvailable()
+        for query in queries:
+            query.processAllAvailable()
     except StreamingQueryException:
         return False
-    return True
+    # One that was stopped, since another failed, says that it has taken everything whatever it left.
+    return all(query.isActive for query in queries)
 
 
 @dataclass(frozen=True)
