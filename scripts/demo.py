@@ -1,4 +1,4 @@
-"""Run the whole batch half of the pipeline on this machine: source, API, Kafka, files, Spark, answers, report."""
+"""Run the whole pipeline on this machine, batch and stream: source, API, Kafka, Kinesis, Spark, answers, report."""
 
 import argparse
 import time
@@ -43,7 +43,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _keep(cloud: LocalCloud, console: Console) -> None:
-    console.print(f"The local cloud runs on: API {cloud.api_url}, Kafka {cloud.bootstrap}. Ctrl-C stops it.")
+    places = f"API {cloud.api_url}, Kafka {cloud.bootstrap}, Kinesis {cloud.kinesis_url}"
+    console.print(f"The local cloud runs on: {places}. Ctrl-C stops it.")
     while True:
         cloud.check()
         time.sleep(CHECK_SECONDS)

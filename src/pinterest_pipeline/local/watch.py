@@ -84,10 +84,11 @@ class Watch:
         return _Listener(self._counts)
 
     def _look(self, looks: Mapping[str, Look], over: Event) -> None:
-        # Whoever waits for the local cloud says what went wrong with it: a counter only stands still.
-        with suppress(LocalCloudError):
-            while not over.wait(_LOOK_SECONDS):
-                for stage, look in looks.items():
+        while not over.wait(_LOOK_SECONDS):
+            for stage, look in looks.items():
+                # Whoever waits for the local cloud says what went wrong with it: a counter only stands still, and goes
+                # on where a busy machine had not answered in time.
+                with suppress(LocalCloudError):
                     for entity in ENTITIES:
                         self.set(stage, entity, look(entity))
 
