@@ -44,6 +44,7 @@ class FakeKinesis:
         self.empty_pages = 0
         self.iterators_are_old = False
         self.page_of_shards = 1000
+        self.arns: set[object] = set()
         for _ in range(shards):
             self.add()
 
@@ -145,6 +146,7 @@ class FakeKinesis:
 
     def _begin(self, action: str, asked: Mapping[str, object]) -> None:
         self.calls[action] += 1
+        self.arns.add(asked.get("StreamARN"))
         if self.faults:
             raise self.faults.popleft()
         if asked.get("StreamName", "s") != "s":

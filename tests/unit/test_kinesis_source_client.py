@@ -7,7 +7,7 @@ from pinterest_pipeline.errors import KinesisSourceError
 from pinterest_pipeline.kinesis_source.client import Client
 from pinterest_pipeline.kinesis_source.cursors import Cursor
 from pinterest_pipeline.kinesis_source.options import Stream
-from pinterest_pipeline.kinesis_source.positions import After, Finished, TrimHorizon
+from pinterest_pipeline.kinesis_source.positions import After, Finished, Since, TrimHorizon
 from tests.unit.fake_kinesis import FakeKinesis, fault
 
 SHARD = "shardId-000000000000"
@@ -97,6 +97,13 @@ def test_iterators_that_always_expire_stop_the_reading() -> None:
     kinesis.iterators_are_old = True
     with pytest.raises(KinesisSourceError, match="5 iterators in a row"):
         Cursor(client(kinesis)[0], STREAM, SHARD, TrimHorizon()).page(1)
+
+
+def test_a_time_in_the_future_is_no_loss_and_never_read_from_the_oldest_record() -> None:
+    kinesis = FakeKinesis()
+    cursor = Cursor(client(kinesis)[0], STREAM, SHARD, Since(kinesis.now + 1000), fail_on_data_loss=False)
+    with pytest.raises(KinesisSourceError, match="initialPosition must not lie in the future"):
+        cursor.page(1)
 
 
 def test_a_closed_shards_end_is_a_position() -> None:

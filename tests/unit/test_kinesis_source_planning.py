@@ -182,6 +182,14 @@ def test_a_time_is_where_reading_begins() -> None:
     assert query(kinesis, initialPosition=json.dumps({"at_timestamp": moment})).batch() == sent
 
 
+def test_a_stream_of_another_account_is_named_by_its_arn_in_every_call() -> None:
+    kinesis = FakeKinesis()
+    sent = kinesis.put_many(SHARD, 3000)
+    arn = "arn:aws:kinesis:us-east-1:123456789012:stream/s"
+    assert query(kinesis, streamName="", streamARN=arn).batch() == sent
+    assert kinesis.arns == {arn}
+
+
 def test_a_closed_shard_is_read_to_its_end_and_its_children_behind_it_in_the_same_batch() -> None:
     kinesis = FakeKinesis()
     sent = kinesis.put_many(SHARD, 3000)

@@ -131,6 +131,14 @@ def test_a_fetch_near_the_end_asks_for_about_what_is_left(ends_at: int | None, l
     assert next_limit(10_000, records, ends_at) == limit
 
 
+@pytest.mark.parametrize("until", [None, 9_001, 9_999, 10_000])
+def test_the_server_is_not_asked_for_its_present_or_its_future(until: int | None) -> None:
+    looks: list[int] = []
+    find_end(looks.append, Seen("1", 5_000, 5_000), until=until)
+    assert looks
+    assert max(looks) < 10_000 - 500
+
+
 @pytest.mark.parametrize("back", [1, 2, 1_000])
 def test_arrival_times_that_go_back_are_no_trouble(back: int) -> None:
     records = [{"ApproximateArrivalTimestamp": moment} for moment in (5_000, 5_000 - back)]

@@ -1,4 +1,14 @@
-"""A Spark data source named `kinesis`, for Spark outside Databricks; it stands alone, see docs/kinesis-source.md."""
+"""A Spark data source named `kinesis`, for Spark outside Databricks; it stands alone, see docs/kinesis-source.md.
+
+The way through it, from Spark's calls to Kinesis':
+
+- `source`: the classes that Spark calls, with their `options` (`moments` reads times) and `metrics`.
+- On the driver `planning` says where a batch ends: `stream_planning` for each stream, `shard_planning` for each shard,
+  where `tips` finds the end of a backlog. What is decided are `positions` (the checkpoint), and `ranges` between them,
+  in the order that `shards` gives.
+- In a task `reading` fetches ranges, at the pace of `pacing`, through `buffers`, as `arrow` batches.
+- Both ask by `cursors`, a place in a shard, and `client`, the only one that calls Kinesis, connected by `sessions`.
+"""
 
 from pinterest_pipeline.kinesis_source.metrics import Meter, Progress, ShardProgress
 from pinterest_pipeline.kinesis_source.source import KinesisDataSource, metered

@@ -165,7 +165,9 @@ class Client:
             IteratorExpiredError: The iterator is too old.
             KinesisSourceError: The shard cannot be asked.
         """
-        call = partial(self._calls.get_records, ShardIterator=iterator, Limit=limit)
+        # A stream that another account shares is asked for by its ARN in every call.
+        arn = {"StreamARN": stream.arn} if stream.arn else {}
+        call = partial(self._calls.get_records, ShardIterator=iterator, Limit=limit, **arn)
         answer = self._try(stream, "GetRecords", call)
         return Page(answer["Records"], answer.get("NextShardIterator"), answer.get("MillisBehindLatest") or 0)
 

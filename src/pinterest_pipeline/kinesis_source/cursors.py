@@ -5,7 +5,7 @@ import logging
 from pinterest_pipeline.errors import KinesisSourceError
 from pinterest_pipeline.kinesis_source.client import Client, IteratorExpiredError, NotInShardError, Page
 from pinterest_pipeline.kinesis_source.options import Stream
-from pinterest_pipeline.kinesis_source.positions import Finished, Position, TrimHorizon
+from pinterest_pipeline.kinesis_source.positions import Finished, Position, Since, TrimHorizon
 
 _LOG = logging.getLogger(__name__)
 _ITERATORS = 5
@@ -63,6 +63,11 @@ class Cursor:
         try:
             return self._client.iterator(self._stream, self._shard, self.position)
         except NotInShardError as error:
+            if isinstance(self.position, Since):
+                raise KinesisSourceError(
+                    f"Kinesis does not read the stream {self._stream.name} from {self.position.ms} milliseconds since "
+                    f"1970: {error}; initialPosition must not lie in the future"
+                ) from error
             lost = f"{self.position} is not in the shard {self._shard} of the stream {self._stream.name}: {error}"
             if self._fail_on_data_loss:
                 raise lost_records(lost) from error

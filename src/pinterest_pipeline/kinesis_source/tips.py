@@ -42,8 +42,9 @@ def find_end(look: Look, last: Seen, tolerance: int = TOLERANCE, until: int | No
     Returns:
         The found record; `last` where there is none behind it.
     """
-    low, high, step = last, last.arrived + last.behind + 1, TOLERANCE
-    if until is not None and until < high:
+    low, high, step = last, last.arrived + last.behind, TOLERANCE
+    # Kinesis refuses a time in the future, by the clock of whichever server is asked.
+    if until is not None and until < high - TOLERANCE:
         enough = _behind(look(until), low)
         if enough:
             return enough
