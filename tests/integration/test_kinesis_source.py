@@ -16,7 +16,6 @@ from pinterest_pipeline.kinesis_source import KinesisDataSource, Meter, metered
 from pinterest_pipeline.local.kinesis import CREDENTIALS, REGION
 from tests.integration.emulators import (
     Faults,
-    Rule,
     cut_after,
     fails,
     faulty,
@@ -169,9 +168,8 @@ def test_available_now_ends_with_what_was_there_when_it_began(reader: Reader, se
     assert reader.run() == sent + sent_while
 
 
-@pytest.mark.parametrize("records", [40, 3000])
-def test_a_batch_that_failed_is_read_again_as_it_was(reader: Reader, send: Send, records: int) -> None:
-    sent = send("first", records)
+def test_a_batch_that_failed_is_read_again_as_it_was(reader: Reader, send: Send) -> None:
+    sent = send("first", 3000)
     reader.sink.before = breaks
     with pytest.raises(PySparkException, match="the sink is broken"):
         reader.run()
@@ -295,23 +293,18 @@ def test_several_streams_are_read_by_one_query_by_name_or_arn(reader: Reader, se
     assert {row.stream for row in reader.sink.batches[0]} == set(names)
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        fails("GetRecords", "ProvisionedThroughputExceededException", times=4),
-        fails("GetShardIterator", "ProvisionedThroughputExceededException", times=3),
-        fails("ListShards", "LimitExceededException", times=2),
-        fails("GetRecords", "ExpiredIteratorException", times=2),
-        cut_after("GetRecords", times=2),
-    ],
-    ids=["GetRecords throttled", "GetShardIterator throttled", "ListShards throttled", "iterators expired", "cut off"],
-)
-def test_faults_that_pass_cost_no_record(reader: Reader, send: Send, faults: Faults, fault: Rule) -> None:
+def test_faults_that_pass_cost_no_record(reader: Reader, send: Send, faults: Faults) -> None:
     sent = send("record", 2500)
     reader.options = {**reader.options, "endpoint": faults.url}
-    faults.set(fault)
+    faults.set(
+        fails("ListShards", "LimitExceededException", times=2),
+        fails("GetShardIterator", "ProvisionedThroughputExceededException", times=2),
+        fails("GetRecords", "ExpiredIteratorException", times=2),
+        fails("GetRecords", "ProvisionedThroughputExceededException", times=2),
+        cut_after("GetRecords", times=1),
+    )
     assert reader.run() == sent
-    assert faults.fired()
+    assert len(faults.fired()) == 9
 
 
 def test_a_running_query_follows_splits_and_merges(spark: SparkSession, tmp_path: Path, kinesalite: str) -> None:
