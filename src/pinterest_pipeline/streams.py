@@ -160,7 +160,7 @@ def run_until_stopped(starts: Iterable[Start], stop: Event) -> None:
         StageError: A query could not start or failed; the others are stopped first, and all of them resume from their
             checkpoints.
     """
-    with _running(starts) as queries:
+    with _running(start for start in starts if not stop.is_set()) as queries:
         while all(query.isActive for query in queries) and not stop.wait(_LOOK_SECONDS):
             pass
         for query in queries:

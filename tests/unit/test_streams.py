@@ -1,6 +1,9 @@
-import pytest
+from threading import Event
 
-from pinterest_pipeline.streams import retry_on_conflict
+import pytest
+from pyspark.sql.streaming.query import StreamingQuery
+
+from pinterest_pipeline.streams import retry_on_conflict, run_until_stopped
 
 CONFLICTS = [
     "io.delta.exceptions.ConcurrentAppendException: [DELTA_CONCURRENT_APPEND.WITHOUT_HINT] Transaction conflict",
@@ -47,3 +50,12 @@ def test_another_failure_is_raised_at_once(waits: list[float]) -> None:
     with pytest.raises(ValueError, match="not there"):
         retry_on_conflict(commit)
     assert (commit.done, waits) == (0, [])
+
+
+def test_no_query_starts_once_somebody_has_asked_for_the_end() -> None:
+    def start() -> StreamingQuery:
+        raise AssertionError("it was started")
+
+    stop = Event()
+    stop.set()
+    run_until_stopped([start], stop)
