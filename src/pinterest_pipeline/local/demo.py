@@ -112,6 +112,8 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
         drawing.enter_context(watch.drawn())
         # Spark takes as long to start as everything before it: both at once.
         session = stack.enter_context(ThreadPoolExecutor(1)).submit(_start_spark, settings.work, watch)
+        # After Ctrl-C a start that nobody can cut short is waited for.
+        stack.callback(watch.say, "stopping")
         with clock.stage("local cloud started"):
             cloud = stack.enter_context(LocalCloud(LocalCloudSettings(settings.work.resolve() / "cloud", PREFIX)))
         source = source or _generate(settings, clock)

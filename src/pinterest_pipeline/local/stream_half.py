@@ -122,6 +122,7 @@ class StreamHalf:
             try:
                 yield flowing
             finally:
+                watch.say("stopping the streams")
                 stop.set()
             flowing.following.result()
 
