@@ -36,7 +36,7 @@ _NAMES = Names("bench")
 _LAKE = Lake(CATALOG, "stream_bench")
 _RATE = 200  # posts a second, each with a row of three tables
 _INTERVAL_SECONDS = 1.0
-_WARM_UP_SECONDS = 5
+_WARM_UP_SECONDS = 10
 _ONE_BY_ONE = 20  # so many times fewer posts are sent one at a time: the rate is the same, the waiting is not
 
 
