@@ -1,5 +1,6 @@
 """A Spark session with Delta and Kinesis on one machine, tuned for it."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -56,10 +57,23 @@ def local_spark(warehouse: Path, log: Path | None = None) -> SparkSession:
     builder = SparkSession.builder.master(f"local[{cores}]").appName("pinterest-pipeline")
     for name, value in settings.items():
         builder = builder.config(name, value)
+    if log:
+        # py4j says on the console what a batch failed with; it stands in Spark's log, and in the error of its query.
+        logging.getLogger("py4j").setLevel(logging.CRITICAL)
     with _stderr_to(log) if log else nullcontext():
         spark = builder.getOrCreate()
     spark.dataSource.register(KinesisDataSource)
+    logging.getLogger().addFilter(is_no_interrupt)
     return spark
+
+
+def is_no_interrupt(record: logging.LogRecord) -> bool:
+    """Say whether a log record is anything but a Ctrl-C: py4j logs one that meets a call to Spark, with its traceback.
+
+    Args:
+        record: The record.
+    """
+    return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
 
 
 @contextmanager
