@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -232,6 +232,11 @@ def test_a_wrong_option_is_named(reader: Reader) -> None:
     reader.options = {**reader.options, "shardsPerTask": "many"}
     with pytest.raises(PySparkException, match="the option shardsPerTask must be a whole number"):
         reader.run()
+
+
+def test_a_wrong_option_of_a_stream_is_named_before_the_stream_starts(spark: SparkSession) -> None:
+    with pytest.raises(AnalysisException, match=r"no option streamnam; did you mean streamName\?"):
+        spark.readStream.format("kinesis").option("streamNam", "pins").load()
 
 
 def test_a_stream_created_anew_stops_the_query_unless_it_is_told_otherwise(

@@ -49,7 +49,13 @@ class KinesisDataSource(DataSource):
         return "kinesis"
 
     def schema(self) -> StructType:
-        """Return the columns."""
+        """Return the columns.
+
+        Raises:
+            KinesisSourceError: An option is wrong.
+        """
+        # At load: what a reader of streams raises when it is made PySpark hides behind an error of its own.
+        parse(self.options)
         return COLUMNS
 
     def reader(self, schema: StructType) -> "KinesisBatchReader":
