@@ -90,11 +90,12 @@ def test_rows_share_requests_as_far_as_they_fill_them(api: FakeApi, tmp_path: Pa
 
 
 def test_a_row_does_not_wait_for_others_longer_than_it_lingers(api: FakeApi, tmp_path: Path) -> None:
-    settings = replace(stream_settings(api, tmp_path, count=3), rate=10, linger=0.02)
+    settings = replace(stream_settings(api, tmp_path, count=40), rate=20, linger=0.01)
 
-    tallies = post_stream(open_source(sqlite_url(tmp_path, 3), {}), settings)
+    tallies = post_stream(open_source(sqlite_url(tmp_path, 40), {}), settings)
 
-    assert [tally.requests for tally in tallies] == [3, 3, 3]
+    # A stall is made up for by a second's rows at most, which then share a request.
+    assert min(tally.requests for tally in tallies) > 10
 
 
 def test_rows_of_one_key_stay_in_the_source_s_order(api: FakeApi, tmp_path: Path) -> None:
