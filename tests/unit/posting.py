@@ -1,6 +1,7 @@
 """Small sources and settings for tests that post."""
 
 import json
+import subprocess
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,9 @@ def stream_settings(
         pace=pace,
         linger=0.02,
     )
+
+
+def refused_in_one_line(done: subprocess.CompletedProcess[str], message: str) -> bool:
+    """Tell whether a script ended as wrong input ends it: exit code 2 and one line that says this, no traceback."""
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    return done.returncode == 2 and len(errors) == 1 and message in errors[0] and "Traceback" not in done.stderr

@@ -10,7 +10,7 @@ import pytest
 
 from pinterest_pipeline.entities import ENTITIES, PIN
 from tests.unit.fake_api import FakeApi, status
-from tests.unit.posting import NAMES, folder_of, json_rows, sqlite_url
+from tests.unit.posting import NAMES, folder_of, json_rows, refused_in_one_line, sqlite_url
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "post_batch.py"
 SHOWN = "shown-nowhere"
@@ -99,11 +99,7 @@ def test_what_cannot_work_is_one_line_and_exit_code_2(
 
     done = run(api.url, tmp_path, str(tmp_path), *changed)
 
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert done.returncode == 2
-    assert len(errors) == 1
-    assert message in errors[0]
-    assert "Traceback" not in done.stderr
+    assert refused_in_one_line(done, message), done.stderr
     assert SHOWN not in done.stderr + done.stdout
     assert api.calls == []
 
