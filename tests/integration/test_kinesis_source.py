@@ -29,6 +29,7 @@ from tests.integration.kafka import eventually
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
 HALF = str(2**127)
 MIB = 2**20
@@ -93,8 +94,10 @@ def emulated(url: str) -> dict[str, str]:
 def put(client: "KinesisClient", stream: str, texts: Sequence[str]) -> list[str]:
     """Send records, each with its text as key, and return them."""
     for first in range(0, len(texts), 500):
-        records = [{"Data": text.encode(), "PartitionKey": text} for text in texts[first : first + 500]]
-        client.put_records(StreamName=stream, Records=records)  # type: ignore[arg-type]
+        records: list[PutRecordsRequestEntryTypeDef] = [
+            {"Data": text.encode(), "PartitionKey": text} for text in texts[first : first + 500]
+        ]
+        client.put_records(StreamName=stream, Records=records)
     return list(texts)
 
 
