@@ -153,8 +153,8 @@ def run_until_stopped(starts: Iterable[Start], stop: Event) -> None:
 
     Args:
         starts: Each starts a query with an interval for its trigger.
-        stop: Set by another thread to end all queries. A batch that is under way is cut off, and done again at the
-            next start.
+        stop: Set by another thread to end all queries. A batch that is under way may end if that is soon; else it is
+            cut off, and done again at the next start.
 
     Raises:
         StageError: A query could not start or failed; the others are stopped first, and all of them resume from their

@@ -24,6 +24,7 @@ BREAKING_OUT = '","Data":"x'
 
 @pytest.fixture(scope="module")
 def kinesis_url() -> Iterator[str]:
+    """An emulator without other tests' streams: the API lists one page of them."""
     with moto_kinesis() as url:
         yield url
 

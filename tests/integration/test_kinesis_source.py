@@ -21,7 +21,6 @@ from tests.integration.emulators import (
     faulty,
     kinesis_client,
     make_stream,
-    moto_kinesis,
     node_kinesis,
     wait_until_active,
 )
@@ -106,35 +105,29 @@ def texts(prefix: str, number: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with moto_kinesis() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
 def kinesalite() -> Iterator[str]:
     with node_kinesis("kinesalite") as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def faults(moto: str) -> Iterator[Faults]:
-    with faulty(moto) as proxy:
+def faults(kinesis_url: str) -> Iterator[Faults]:
+    with faulty(kinesis_url) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def reader(spark: SparkSession, tmp_path: Path, moto: str) -> Reader:
+def reader(spark: SparkSession, tmp_path: Path, kinesis_url: str) -> Reader:
     """A query of a stream of its own."""
     spark.dataSource.register(KinesisDataSource)
-    name = make_stream(kinesis_client(moto), f"stream-{uuid4().hex}")
-    return Reader(spark, tmp_path / "checkpoint", emulated(moto) | {"streamName": name})
+    name = make_stream(kinesis_client(kinesis_url), f"stream-{uuid4().hex}")
+    return Reader(spark, tmp_path / "checkpoint", emulated(kinesis_url) | {"streamName": name})
 
 
 @pytest.fixture
-def send(reader: Reader, moto: str) -> Callable[[str, int], list[str]]:
+def send(reader: Reader, kinesis_url: str) -> Callable[[str, int], list[str]]:
     """Sends records to the query's stream."""
-    client = kinesis_client(moto)
+    client = kinesis_client(kinesis_url)
     return lambda prefix, number: put(client, reader.options["streamName"], texts(prefix, number))
 
 
@@ -243,11 +236,11 @@ def test_a_wrong_option_of_a_stream_is_named_before_the_stream_starts(spark: Spa
 
 
 def test_a_stream_created_anew_stops_the_query_unless_it_is_told_otherwise(
-    reader: Reader, send: Send, moto: str
+    reader: Reader, send: Send, kinesis_url: str
 ) -> None:
     send("old", 5)
     reader.run()
-    client = kinesis_client(moto)
+    client = kinesis_client(kinesis_url)
     client.delete_stream(StreamName=reader.options["streamName"])
     make_stream(client, reader.options["streamName"])
     sent = send("new", 5)
@@ -258,10 +251,10 @@ def test_a_stream_created_anew_stops_the_query_unless_it_is_told_otherwise(
     assert reader.run() == sent
 
 
-def test_what_was_read_of_each_shard_is_counted(reader: Reader, send: Send, moto: str) -> None:
+def test_what_was_read_of_each_shard_is_counted(reader: Reader, send: Send, kinesis_url: str) -> None:
     meter = Meter(reader.spark)
     reader.spark.dataSource.register(metered(meter))
-    kinesis_client(moto).split_shard(
+    kinesis_client(kinesis_url).split_shard(
         StreamName=reader.options["streamName"], ShardToSplit="shardId-000000000000", NewStartingHashKey=HALF
     )
     sent = send("record", 1500)
@@ -277,21 +270,21 @@ def test_what_was_read_of_each_shard_is_counted(reader: Reader, send: Send, moto
 
 
 def test_sixty_four_shards_most_of_them_empty_and_records_as_large_as_they_may_be(
-    spark: SparkSession, tmp_path: Path, moto: str
+    spark: SparkSession, tmp_path: Path, kinesis_url: str
 ) -> None:
     spark.dataSource.register(KinesisDataSource)
-    client = kinesis_client(moto)
+    client = kinesis_client(kinesis_url)
     name = make_stream(client, "wide", 64)
     big = [f"{number}".ljust(MIB - len("one"), "x") for number in range(12)]
     for text in big:
         client.put_record(StreamName=name, Data=text.encode(), PartitionKey="one")
     sent = put(client, name, texts("small", 20))
-    reader = Reader(spark, tmp_path, emulated(moto) | {"streamName": name})
+    reader = Reader(spark, tmp_path, emulated(kinesis_url) | {"streamName": name})
     assert sorted(reader.run()) == sorted(big + sent)
 
 
-def test_several_streams_are_read_by_one_query_by_name_or_arn(reader: Reader, send: Send, moto: str) -> None:
-    client = kinesis_client(moto)
+def test_several_streams_are_read_by_one_query_by_name_or_arn(reader: Reader, send: Send, kinesis_url: str) -> None:
+    client = kinesis_client(kinesis_url)
     sent = send("one", 5) + put(client, make_stream(client, "another"), texts("two", 5))
     names = (reader.options["streamName"], "another")
     arns = [client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"] for name in names]
@@ -338,8 +331,10 @@ def test_a_running_query_follows_splits_and_merges(spark: SparkSession, tmp_path
     assert [len(set(found[:500] + sent[:500])), len(set(found[-500:] + sent[-500:]))] == [500, 500]
 
 
-def test_shards_whose_number_is_changed_are_read_by_one_available_now(reader: Reader, send: Send, moto: str) -> None:
-    client = kinesis_client(moto)
+def test_shards_whose_number_is_changed_are_read_by_one_available_now(
+    reader: Reader, send: Send, kinesis_url: str
+) -> None:
+    client = kinesis_client(kinesis_url)
     sent = send("one", 700)
     for number in (2, 4, 3):
         client.update_shard_count(

@@ -16,7 +16,6 @@ from pinterest_pipeline.local.spark import CATALOG
 from pinterest_pipeline.publish import ANSWERS
 from pinterest_pipeline.tables import Lake
 from tests.bundle.resolver import load
-from tests.integration.emulators import moto_kinesis
 from tests.notebooks.runner import FOLDER, NOTEBOOKS, Page, cells, run
 from tests.notebooks.stand_ins import DbUtils, FileSystem, Secrets, Widgets
 from tests.spark.landed import NAMES, keyed, land
@@ -47,14 +46,15 @@ class Workspace:
 
 
 @pytest.fixture(scope="module")
-def workspace(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with moto_kinesis() as url:
-        workspace = Workspace(spark, tmp_path_factory.mktemp("workspace"), sender(url, NAMES))
-        for entity in ENTITIES:
-            land(workspace.folder / "landing", entity, 0, *(keyed(entity, key) for key in range(3)))
-            workspace.sent.send(entity, *(keyed(entity, key) for key in range(2, 6)))
-        land(workspace.folder / "landing", USER, 3, "no JSON")
-        yield workspace
+def workspace(
+    spark: SparkSession, kinesis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workspace]:
+    workspace = Workspace(spark, tmp_path_factory.mktemp("workspace"), sender(kinesis_url, NAMES))
+    for entity in ENTITIES:
+        land(workspace.folder / "landing", entity, 0, *(keyed(entity, key) for key in range(3)))
+        workspace.sent.send(entity, *(keyed(entity, key) for key in range(2, 6)))
+    land(workspace.folder / "landing", USER, 3, "no JSON")
+    yield workspace
     spark.sql(f"DROP SCHEMA {workspace.lake.full_schema} CASCADE")
 
 
