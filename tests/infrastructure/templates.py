@@ -31,9 +31,13 @@ def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str
     return {name: value.split(".", 1) if suffix == "GetAtt" else value}
 
 
+def _text(_: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
 _Loader.add_multi_constructor("!", _function)
 # CloudFormation knows no dates: a policy's version is a text.
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
 
 
 def load(stack: str) -> dict[str, Any]:
