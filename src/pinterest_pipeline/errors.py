@@ -27,3 +27,7 @@ class StageError(PipelineError):
 
 class KinesisSourceError(PipelineError):
     """Raised when the data source `kinesis` cannot read as it was told to, or would lose records."""
+
+
+class AwsError(PipelineError):
+    """Raised when AWS refuses, fails or lacks what a deployment needs."""

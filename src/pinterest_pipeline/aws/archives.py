@@ -143,7 +143,7 @@ def provide(
     keys = {}
     for archive in archives:
         with aws_says(f"cannot look for {archive.file_name} in {bucket}"):
-            there = _is_in(bucket, archive.key, s3)
+            there = is_in(bucket, archive.key, s3)
         if not there:
             upload(archive, download(archive, folder, http, progress), bucket, s3, progress)
         keys[archive.name] = archive.key
@@ -209,7 +209,8 @@ def _mismatch(archive: Archive, got: str) -> str:
     )
 
 
-def _is_in(bucket: str, key: str, s3: S3Client) -> bool:
+def is_in(bucket: str, key: str, s3: S3Client) -> bool:
+    """Return whether a bucket holds an object of that key."""
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:

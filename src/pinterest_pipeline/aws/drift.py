@@ -1,0 +1,94 @@
+"""What somebody changed in AWS behind CloudFormation's back."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pinterest_pipeline.aws.clients import aws_says
+from pinterest_pipeline.errors import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.literals import StackResourceDriftStatusType
+    from mypy_boto3_cloudformation.type_defs import StackResourceDriftTypeDef
+
+    from pinterest_pipeline.aws.deployment import Deployment
+
+_MOST_SECONDS = 900
+_DIFFERENT: Sequence[StackResourceDriftStatusType] = ("MODIFIED", "DELETED")
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One difference between a template and AWS.
+
+    Attributes:
+        stack: The stack's full name.
+        resource: The resource's name in the template.
+        kind: Its type.
+        property: Path of the property; empty where the resource itself is gone.
+        expected: What the template says.
+        actual: What AWS has.
+    """
+
+    stack: str
+    resource: str
+    kind: str
+    property: str
+    expected: str
+    actual: str
+
+
+def find_drift(deployment: Deployment) -> Iterator[Drift]:
+    """Have CloudFormation compare what it made with what is there, stack after stack.
+
+    It compares what templates set, for the types that it can compare; what it cannot compare is no difference.
+
+    Raises:
+        AwsError: AWS refuses or fails.
+    """
+    client = deployment.clients.cloudformation
+    for state in deployment.states().values():
+        if not state.there or state.under_way:
+            continue
+        with aws_says(f"cannot compare {state.name} with what is there"):
+            _detect(client, state.identity, deployment.poll_seconds)
+            found = [drift for one in _different(client, state.identity) for drift in _drifts(state.name, one)]
+        yield from found
+
+
+def _different(client: CloudFormationClient, stack: str) -> Iterator[StackResourceDriftTypeDef]:
+    page = client.describe_stack_resource_drifts(StackName=stack, StackResourceDriftStatusFilters=_DIFFERENT)
+    yield from page["StackResourceDrifts"]
+    while page.get("NextToken"):
+        page = client.describe_stack_resource_drifts(
+            StackName=stack, StackResourceDriftStatusFilters=_DIFFERENT, NextToken=page["NextToken"]
+        )
+        yield from page["StackResourceDrifts"]
+
+
+def _detect(client: CloudFormationClient, stack: str, poll_seconds: float) -> None:
+    identity = client.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
+    deadline = time.monotonic() + _MOST_SECONDS
+    while True:
+        answer = client.describe_stack_drift_detection_status(StackDriftDetectionId=identity)
+        if answer["DetectionStatus"] == "DETECTION_COMPLETE":
+            return
+        reason = answer.get("DetectionStatusReason", "no reason is given")
+        if answer["DetectionStatus"] == "DETECTION_FAILED":
+            raise AwsError(f"cannot compare all of {stack}: {reason}")
+        if time.monotonic() > deadline:
+            raise AwsError(f"comparing {stack} takes longer than {_MOST_SECONDS} s; try again later")
+        time.sleep(poll_seconds)
+
+
+def _drifts(stack: str, found: StackResourceDriftTypeDef) -> Iterator[Drift]:
+    resource, kind = found["LogicalResourceId"], found["ResourceType"]
+    if found["StackResourceDriftStatus"] == "DELETED":
+        yield Drift(stack, resource, kind, "", "there", "deleted")
+    for one in found.get("PropertyDifferences", []):
+        yield Drift(stack, resource, kind, one["PropertyPath"], one["ExpectedValue"], one["ActualValue"])

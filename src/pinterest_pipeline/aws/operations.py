@@ -1,0 +1,205 @@
+"""What CloudFormation does while it does it: a stack's state, its events, and why it failed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from pinterest_pipeline.aws.clients import aws_says, hint_for
+from pinterest_pipeline.errors import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackEventTypeDef
+
+NEW = frozenset({"REVIEW_IN_PROGRESS"})
+"""A stack that is only a change set yet."""
+
+DEAD = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+"""A stack that can only be removed: its creation failed, or its removal did."""
+
+GOOD = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
+"""Where an operation ends that did what it should."""
+
+UNDER_WAY = "_IN_PROGRESS"
+
+# What CloudFormation says of resources that fell because another did.
+_CONSEQUENCE = ("cancelled", "canceled")
+
+
+@dataclass(frozen=True)
+class State:
+    """A stack as it is.
+
+    Attributes:
+        name: Its full name.
+        identity: Its ARN, which outlives it.
+        status: CloudFormation's word.
+        outputs: Its outputs.
+        changed: When it was last changed.
+    """
+
+    name: str
+    identity: str
+    status: str
+    outputs: Mapping[str, str]
+    changed: datetime
+
+    @property
+    def there(self) -> bool:
+        """Whether it is made, in whatever state."""
+        return self.status not in NEW | DEAD and self.status != "DELETE_COMPLETE"
+
+    @property
+    def under_way(self) -> bool:
+        """Whether CloudFormation is at work on it."""
+        return self.status.endswith(UNDER_WAY) and self.status not in NEW
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of a stack.
+
+    Attributes:
+        identity: Its id.
+        at: When.
+        resource: The resource's name in the template; the stack's own name for the stack itself.
+        kind: The resource's type.
+        status: CloudFormation's word.
+        reason: Why, where there is something to say.
+    """
+
+    identity: str
+    at: datetime
+    resource: str
+    kind: str
+    status: str
+    reason: str
+
+    @property
+    def is_cause(self) -> bool:
+        """Whether something failed by itself, not because something else had."""
+        fell = any(word in self.reason.lower() for word in _CONSEQUENCE)
+        return self.status.endswith("_FAILED") and self.kind != "AWS::CloudFormation::Stack" and not fell
+
+
+def state_of(client: CloudFormationClient, name: str) -> State | None:
+    """Return a stack's state; None where there is no stack of that name or ARN.
+
+    Raises:
+        AwsError: AWS does not tell.
+    """
+    with aws_says(f"cannot look at the stack {name}"):
+        try:
+            found = client.describe_stacks(StackName=name)["Stacks"][0]
+        except ClientError as error:
+            # The code is ValidationError for all that can be wrong with a request.
+            if "does not exist" in str(error):
+                return None
+            raise
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    changed = found.get("LastUpdatedTime", found["CreationTime"])
+    return State(found["StackName"], found["StackId"], found["StackStatus"], outputs, changed)
+
+
+def follow(
+    client: CloudFormationClient,
+    state: State,
+    show: Callable[[Event], None],
+    poll_seconds: float,
+    before: frozenset[str] | None = None,
+) -> State:
+    """Show a stack's events until CloudFormation is done with it.
+
+    Args:
+        client: The service.
+        state: The stack.
+        show: Shows an event.
+        poll_seconds: Time between two looks.
+        before: Ids of the events from before the operation was asked for; None where it is under way already.
+
+    Returns:
+        The stack as it then is.
+
+    Raises:
+        AwsError: The operation failed; the message names the first cause.
+    """
+    # An operation that was just asked for does not show in the state at once, but by its first event.
+    began = before is None
+    seen = set(event_ids(client, state.identity) if before is None else before)
+    causes: list[Event] = []
+    while True:
+        # In this order: whatever happened before the state was seen is among the events.
+        now = state_of(client, state.identity) or state
+        fresh = events(client, state.identity, seen)
+        for event in fresh:
+            show(event)
+        seen |= {event.identity for event in fresh}
+        causes += [event for event in fresh if event.is_cause]
+        if began and not now.under_way:
+            break
+        began = began or bool(fresh)
+        time.sleep(poll_seconds)
+    if now.status in GOOD or now.status == "DELETE_COMPLETE":
+        return now
+    raise AwsError(f"{now.name} is {now.status}: {_cause(causes)}")
+
+
+def events(client: CloudFormationClient, stack: str, seen: Iterable[str]) -> list[Event]:
+    """Return a stack's events that were not seen yet, the oldest first.
+
+    Raises:
+        AwsError: AWS does not tell.
+    """
+    known = frozenset(seen)
+    with aws_says(f"cannot read the events of {stack}"):
+        return [*reversed([*_new_events(client, stack, known)])]
+
+
+def event_ids(client: CloudFormationClient, stack: str) -> frozenset[str]:
+    """Return the ids of all events that a stack has.
+
+    Raises:
+        AwsError: AWS does not tell.
+    """
+    return frozenset(event.identity for event in events(client, stack, ()))
+
+
+def _new_events(client: CloudFormationClient, stack: str, known: frozenset[str]) -> Iterator[Event]:
+    # The newest come first: everything behind one that is known is known too.
+    for page in client.get_paginator("describe_stack_events").paginate(StackName=stack):
+        for found in page["StackEvents"]:
+            if found["EventId"] in known:
+                return
+            yield _event(found)
+
+
+def _event(found: StackEventTypeDef) -> Event:
+    return Event(
+        found["EventId"],
+        found["Timestamp"],
+        found.get("LogicalResourceId", ""),
+        found.get("ResourceType", ""),
+        found.get("ResourceStatus", ""),
+        found.get("ResourceStatusReason", ""),
+    )
+
+
+def _cause(causes: list[Event]) -> str:
+    if not causes:
+        return "CloudFormation gives no reason; look at the stack's events in the console"
+    first = causes[0]
+    reason = " ".join(first.reason.split())
+    hint = _quota_hint(reason)
+    return f"{first.resource} ({first.kind}) failed first: {reason}{hint}"
+
+
+def _quota_hint(reason: str) -> str:
+    words = ("limit", "quota", "maximum number")
+    return f"; {hint_for('LimitExceeded')}" if any(word in reason.lower() for word in words) else ""

@@ -1,0 +1,111 @@
+"""Removes a deployment; never data that a person did not ask to lose."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pinterest_pipeline.aws import storage
+from pinterest_pipeline.aws.deployment import remove
+from pinterest_pipeline.aws.operations import follow
+from pinterest_pipeline.aws.stacks import STACKS
+from pinterest_pipeline.entities import ENTITIES, Names
+from pinterest_pipeline.errors import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pinterest_pipeline.aws.deployment import Deployment, Show
+    from pinterest_pipeline.aws.operations import State
+
+
+class Data(StrEnum):
+    """What becomes of data that is there."""
+
+    REFUSE = "refuse"
+    KEEP = "keep"
+    DELETE = "delete"
+
+
+def destroy(deployment: Deployment, show: Show, data: Data = Data.REFUSE) -> None:
+    """Remove the deployment, the newest stack first. What is gone already is no trouble, so it can be repeated.
+
+    Buckets, the key and the database stay, with the stacks that hold them, unless their data is to be deleted.
+
+    Args:
+        deployment: The deployment.
+        show: What the person sees.
+        data: What becomes of data that is there.
+
+    Raises:
+        AwsError: There is data and nothing is said about it, or AWS refuses or fails.
+    """
+    states = deployment.states()
+    held = [*data_there(deployment, states)]
+    if held and data is Data.REFUSE:
+        raise AwsError(
+            f"there is data: {'; '.join(held)}. With --keep-data buckets and database stay, and what is in streams and "
+            "topics is lost; with --delete-data all of it is"
+        )
+    kept = frozenset() if data is Data.DELETE else kept_stacks(states)
+    for stack in reversed(STACKS):
+        state = states.get(stack.name)
+        if state and stack.name in kept:
+            show.note(f"{state.name} stays: it holds what cannot be made again")
+        elif state:
+            _remove(deployment, state, show)
+
+
+def kept_stacks(states: Mapping[str, State]) -> frozenset[str]:
+    """Return which stacks outlive a removal that deletes no data: a database stays where it can be reached."""
+    return frozenset({"data", "database", "network"} if "database" in states else {"data"})
+
+
+def data_there(deployment: Deployment, states: Mapping[str, State]) -> Iterator[str]:
+    """Tell what data there is, in words.
+
+    Raises:
+        AwsError: AWS does not tell.
+    """
+    outputs = deployment.outputs(states)
+    clients = deployment.clients
+    bucket = outputs.get("LandingBucket")
+    if bucket and not storage.is_empty(clients.s3, bucket):
+        yield f"files in the bucket {bucket}"
+    if "database" in states:
+        yield f"the database {outputs.get('DatabaseIdentifier', states['database'].name)}"
+    if "kafka" in states:
+        yield f"the topics of {states['kafka'].name}, which nobody can look into from here"
+    if "streams" in states:
+        names = [Names(deployment.settings.prefix).stream(entity) for entity in ENTITIES]
+        full = [name for name in names if storage.has_records(clients.kinesis, name)]
+        if full:
+            yield f"records in the streams {', '.join(full)}"
+
+
+def _remove(deployment: Deployment, state: State, show: Show) -> None:
+    clients = deployment.clients
+    now = _at_rest(deployment, state, show)
+    names = storage.names_in_aws(clients.cloudformation, now.identity)
+    for database in names.get("AWS::RDS::DBInstance", []):
+        # First of all: its subnets and security group cannot go while it uses them.
+        storage.delete_database(clients.rds, database, show.note)
+    show.stack(now.name, ())
+    remove(deployment, now, show)
+    # The templates have AWS keep these, so that no slip of the hand in the console deletes data.
+    for bucket in names.get("AWS::S3::Bucket", []):
+        storage.delete_bucket(clients.s3, bucket, show.note)
+    for key in names.get("AWS::KMS::Key", []):
+        storage.delete_key(clients.kms, key, show.note)
+
+
+def _at_rest(deployment: Deployment, state: State, show: Show) -> State:
+    """Return a stack once CloudFormation is not at work on it; however that ended, it can be removed then."""
+    if not state.under_way:
+        return state
+    show.note(f"{state.name} is {state.status}: waiting for what is under way")
+    try:
+        return follow(deployment.clients.cloudformation, state, show.event, deployment.poll_seconds)
+    except AwsError as failure:
+        show.note(str(failure))
+        return state

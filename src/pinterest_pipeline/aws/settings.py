@@ -1,0 +1,258 @@
+"""What a person decides about a deployment on AWS: one TOML file, of which this is the declaration.
+
+Every field's description stands above it in the example file, which `example` makes from here.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+import boto3
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from pinterest_pipeline.entities import Names
+from pinterest_pipeline.errors import SettingsError
+
+Positive = Annotated[int, Field(ge=1)]
+Account = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(role|user)/\S+$")]
+EmptyOrEmail = Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+)?$")]
+Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+MASTER_ROLE = "arn:aws:iam::414351767826:role/unity-catalog-prod-UCMasterRole-14S5ZJVKOTYTL"
+
+
+class Part(BaseModel):
+    """Base of all parts: what is not declared is refused, and nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class Network(Part):
+    """The private network that Kafka, its client, the database and Airflow are in."""
+
+    cidr: str = "10.42.0.0/16"
+    """Addresses of the network; it must hold 16 subnets of 256."""
+    zones: Literal[2, 3] = 2
+    """Availability zones: 2 or 3. More cost more and survive more."""
+
+
+class Database(Part):
+    """The source database."""
+
+    kind: Literal["none", "create", "existing"] = "none"
+    """Whether to make a MySQL database on RDS ("create") or to use the one at `url` ("existing")."""
+    url: str = ""
+    """Of an existing one, without user and password: mysql+pymysql://host:3306/name."""
+    instance_class: str = "db.t4g.micro"
+    """Size of a new one."""
+    storage_gb: Annotated[int, Field(ge=20)] = 20
+    """Disk of a new one, in GiB."""
+    multi_az: bool = False
+    """A standby in a second zone: survives a zone, costs twice."""
+
+
+class Kafka(Part):
+    """The MSK cluster, and whether there is a batch half at all."""
+
+    kind: Literal["provisioned", "serverless", "none"] = "provisioned"
+    """What the cluster is; "none" leaves the batch half out: no Kafka, client, REST proxy and connector."""
+    broker_type: str = "kafka.t3.small"
+    """Size of a broker; production begins at kafka.m7g.large."""
+    brokers_per_zone: Positive = 1
+    """Brokers in each zone."""
+    volume_gb: Positive = 50
+    """Disk of a broker, in GiB."""
+    retention_hours: Positive = 168
+    """How long a topic keeps its records."""
+    partitions: Positive = 3
+    """Partitions of each topic."""
+
+
+class Client(Part):
+    """The EC2 machine that runs the REST proxy."""
+
+    architecture: Literal["arm64", "x86_64"] = "arm64"
+    """arm64 or x86_64; instance_type must match."""
+    instance_type: str = "t4g.small"
+    """Size of the machine."""
+    key_pair: str = ""
+    """Name of an EC2 key pair; none is needed: Session Manager opens a shell."""
+    proxy: Literal["private", "public"] = "private"
+    """Who reaches the proxy: the API alone, or ("public", the original's way) anybody: only for a try."""
+
+
+class Connector(Part):
+    """The S3 sink connector on MSK Connect."""
+
+    plugin: str = ""
+    """Zip of Confluent's S3 sink connector, downloaded from Confluent after reading its licence."""
+    plugin_sha256: Digest = ""
+    """SHA-256 of that zip, in hex."""
+    rotate_interval_ms: Positive = 600_000
+    """A file spans at most so much of its records' own time, in milliseconds."""
+    flush_size: Positive = 10_000
+    """Records a file, at most."""
+    worker_units: Literal[1, 2, 4, 8] = 1
+    """MSK Connect units of the worker."""
+
+
+class Streams(Part):
+    """The three Kinesis streams."""
+
+    mode: Literal["on-demand", "provisioned"] = "on-demand"
+    """Who decides on the number of shards."""
+    shards: Positive = 1
+    """Shards of each stream, provisioned."""
+    retention_hours: Annotated[int, Field(ge=24, le=8760)] = 24
+    """How long a stream keeps records."""
+
+
+class Api(Part):
+    """The REST API in front of both halves; callers sign their requests (IAM)."""
+
+    throttle_rate: Positive = 500
+    """Requests a second that all callers may make together."""
+    throttle_burst: Positive = 200
+    """Requests at one moment."""
+    stream_management: bool = False
+    """Whether callers may also create and delete the streams: then records can be lost."""
+
+
+class Databricks(Part):
+    """How the Databricks workspace may read the bucket and the streams."""
+
+    access: Literal["none", "storage-credential", "instance-profile"] = "storage-credential"
+    """Unity Catalog's way, the older instance profile, or no role at all."""
+    principal: Account = MASTER_ROLE
+    """Who assumes the role: Unity Catalog's own role in AWS."""
+    external_id: str = ""
+    """What Databricks shows when the credential is made; until then nobody can assume the role."""
+
+
+class Airflow(Part):
+    """MWAA, for who wants Airflow to start the batch job; the bundle's own schedule needs none of it."""
+
+    enabled: bool = False
+    """It costs more than all the rest together."""
+    environment_class: str = "mw1.small"
+    """Size of the environment."""
+
+
+class Settings(Part):
+    """A whole deployment."""
+
+    prefix: str = "pinterest"
+    """The deployment's id, the start of every name; the same for posting."""
+    region: str = "us-east-1"
+    """AWS region of everything."""
+    alarm_email: EmptyOrEmail = ""
+    """Who hears of alarms; AWS asks for a confirmation by mail."""
+    noncurrent_days: Positive = 30
+    """Days that replaced and deleted files can be brought back."""
+    tags: Mapping[str, str] = {}
+    """Put on everything that takes tags."""
+    network: Network = Network()
+    database: Database = Database()
+    kafka: Kafka = Kafka()
+    client: Client = Client()
+    connector: Connector = Connector()
+    streams: Streams = Streams()
+    api: Api = Api()
+    databricks: Databricks = Databricks()
+    airflow: Airflow = Airflow()
+
+    @property
+    def batch(self) -> bool:
+        """Whether there is a batch half."""
+        return self.kafka.kind != "none"
+
+
+def read_settings(path: Path) -> Settings:
+    """Read a settings file.
+
+    Raises:
+        SettingsError: It is not there, is no TOML, or a value in it cannot be; the message names file and value.
+    """
+    try:
+        settings = Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(
+            f"cannot read {path}: {error.strerror}; make one with `scripts/set_up_aws.py example > {path}`"
+        ) from error
+    except ValueError as error:  # of TOML, of UTF-8 and of pydantic alike
+        raise SettingsError(f"{path}: {_in_words(error)}") from error
+    _check(settings, path)
+    if not settings.connector.plugin:
+        return settings
+    # Paths in the file are meant from where it lies.
+    plugin = str(path.parent / Path(settings.connector.plugin).expanduser())
+    return settings.model_copy(update={"connector": settings.connector.model_copy(update={"plugin": plugin})})
+
+
+def _in_words(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first, *more = error.errors(include_url=False)
+    place = ".".join(map(str, first["loc"]))
+    known = _known(first["loc"][:-1]) if first["type"] == "extra_forbidden" else ""
+    others = f" (and {len(more)} more)" if more else ""
+    return f"{place} cannot be {first['input']!r}: {first['msg']}{known}{others}"
+
+
+def _known(place: tuple[int | str, ...]) -> str:
+    part: type[BaseModel] = Settings
+    for name in place:
+        found = part.model_fields[str(name)].annotation
+        part = found if isinstance(found, type) and issubclass(found, BaseModel) else part
+    return f"; known are {', '.join(part.model_fields)}"
+
+
+def _check(settings: Settings, path: Path) -> None:
+    Names(settings.prefix)
+    regions = boto3.session.Session().get_available_regions("cloudformation")
+    if settings.region not in regions:
+        near = get_close_matches(settings.region, regions, 1)
+        meant = f", perhaps {near[0]}" if near else ""
+        raise SettingsError(f"{path}: AWS has no region {settings.region!r}{meant}; give one such as us-east-1")
+    try:
+        IPv4Network(settings.network.cidr)
+    except ValueError as error:
+        raise SettingsError(f"{path}: network.cidr must be a block such as 10.42.0.0/16: {error}") from error
+    if settings.database.kind == "existing" and not settings.database.url:
+        raise SettingsError(f'{path}: database.kind "existing" needs database.url')
+    if "@" in settings.database.url:
+        raise SettingsError(f"{path}: database.url must have neither user nor password; they are given when posting")
+
+
+def example() -> str:
+    """Return a settings file with every default, and every description as a comment."""
+    about = "# One deployment of the pipeline on AWS. Nothing here is secret: AWS makes passwords and keeps them."
+    return "\n".join([about, *_lines(Settings), ""])
+
+
+def _lines(part: type[BaseModel]) -> Iterator[str]:
+    tables = {name: field for name, field in part.model_fields.items() if _inner(field)}
+    for name, field in part.model_fields.items():
+        if name not in tables and name != "tags":
+            yield f"# {field.description}"
+            yield f"{name} = {_toml(field.get_default())}"
+    if "tags" in part.model_fields:
+        yield from ("", f"# {part.model_fields['tags'].description}", "[tags]", 'project = "pinterest-pipeline"')
+    for name, field in tables.items():
+        inner = _inner(field)
+        if inner:
+            yield from ("", f"# {(inner.__doc__ or '').strip()}", f"[{name}]", *_lines(inner))
+
+
+def _inner(field: FieldInfo) -> type[BaseModel] | None:
+    found = field.annotation
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else f'"{value}"'

@@ -1,0 +1,230 @@
+"""The stacks of a deployment, in the order in which they are made, and what each of them is told.
+
+They are cut by how long their contents live: what holds data first, what costs most last. A parameter of a template
+is, in this order: what the settings say, what an upload was called, the output of that name of an earlier stack, or
+the template's own default.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from pinterest_pipeline.aws.settings import Settings
+from pinterest_pipeline.aws.templates import FOLDER, Template
+from pinterest_pipeline.errors import AwsError
+
+AIRFLOW_VERSION = "3.0.6"
+"""The newest that MWAA runs, and the one that the DAG is tested with."""
+
+KAFKA_VERSION = "4.0.x.kraft"
+MYSQL_VERSION = "8.4"
+
+HOLDS_DATA = frozenset(
+    {
+        *("AWS::KMS::Key", "AWS::S3::Bucket", "AWS::RDS::DBInstance", "AWS::Kinesis::Stream"),
+        *("AWS::MSK::Cluster", "AWS::MSK::ServerlessCluster"),
+    }
+)
+"""Types of resources that records are lost with; a key takes everything along that is encrypted with it."""
+
+Values = Mapping[str, str]
+
+
+def _truth(value: object) -> str:
+    return str(value).lower()
+
+
+def _always(_: Settings) -> bool:
+    return True
+
+
+def _has_batch(settings: Settings) -> bool:
+    return settings.batch
+
+
+def _has_airflow(settings: Settings) -> bool:
+    return settings.airflow.enabled
+
+
+def _has_database(settings: Settings) -> bool:
+    return settings.database.kind == "create"
+
+
+def _has_network(settings: Settings) -> bool:
+    return settings.batch or settings.airflow.enabled or _has_database(settings)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack of every deployment.
+
+    Attributes:
+        name: What it is called behind the deployment's prefix; also its template's name.
+        wanted: Whether a deployment has it.
+        told: What the settings say to its template.
+    """
+
+    name: str
+    wanted: Callable[[Settings], bool]
+    told: Callable[[Settings], Values]
+
+    @property
+    def template(self) -> Template:
+        """Its template."""
+        return Template(FOLDER / f"{self.name}.yaml")
+
+    def full_name(self, settings: Settings) -> str:
+        """Return what it is called in AWS."""
+        return f"{settings.prefix}-{self.name}"
+
+
+def _data(settings: Settings) -> Values:
+    return {
+        "AlarmEmail": settings.alarm_email,
+        "Airflow": _truth(settings.airflow.enabled),
+        "DatabricksAccess": settings.databricks.access,
+        "DatabricksPrincipal": settings.databricks.principal,
+        "DatabricksExternalId": settings.databricks.external_id,
+        "NoncurrentDays": str(settings.noncurrent_days),
+    }
+
+
+def _network(settings: Settings) -> Values:
+    return {
+        "Cidr": settings.network.cidr,
+        "Zones": str(settings.network.zones),
+        "Public": _truth(settings.airflow.enabled or (settings.batch and settings.client.proxy == "public")),
+    }
+
+
+def _database(settings: Settings) -> Values:
+    return {
+        "InstanceClass": settings.database.instance_class,
+        "StorageGb": str(settings.database.storage_gb),
+        "MultiAz": _truth(settings.database.multi_az),
+        "EngineVersion": MYSQL_VERSION,
+    }
+
+
+def _kafka(settings: Settings) -> Values:
+    return {
+        "Kind": settings.kafka.kind,
+        "KafkaVersion": KAFKA_VERSION,
+        "BrokerType": settings.kafka.broker_type,
+        "BrokersPerZone": str(settings.kafka.brokers_per_zone),
+        "VolumeGb": str(settings.kafka.volume_gb),
+        "RetentionHours": str(settings.kafka.retention_hours),
+    }
+
+
+def _clients(settings: Settings) -> Values:
+    client, connector = settings.client, settings.connector
+    return {
+        "Architecture": client.architecture,
+        "ImageId": f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{client.architecture}",
+        "InstanceType": client.instance_type,
+        "KeyPair": client.key_pair,
+        "Proxy": client.proxy,
+        "RotateIntervalMs": str(connector.rotate_interval_ms),
+        "FlushSize": str(connector.flush_size),
+        "WorkerUnits": str(connector.worker_units),
+        "ReplicationFactor": str(replicas(settings)),
+        "Partitions": str(settings.kafka.partitions),
+        "RetentionHours": str(settings.kafka.retention_hours),
+    }
+
+
+def _streams(settings: Settings) -> Values:
+    return {
+        "Mode": settings.streams.mode,
+        "Shards": str(settings.streams.shards),
+        "RetentionHours": str(settings.streams.retention_hours),
+        "Proxy": settings.client.proxy if settings.batch else "none",
+        "StreamManagement": _truth(settings.api.stream_management),
+        "ThrottleRate": str(settings.api.throttle_rate),
+        "ThrottleBurst": str(settings.api.throttle_burst),
+    }
+
+
+def _airflow(settings: Settings) -> Values:
+    return {"AirflowVersion": AIRFLOW_VERSION, "EnvironmentClass": settings.airflow.environment_class}
+
+
+STACKS = (
+    Stack("data", _always, _data),
+    Stack("network", _has_network, _network),
+    Stack("database", _has_database, _database),
+    Stack("kafka", _has_batch, _kafka),
+    Stack("clients", _has_batch, _clients),
+    Stack("streams", _always, _streams),
+    Stack("airflow", _has_airflow, _airflow),
+)
+"""In the order in which they are made; they are removed in the reverse."""
+
+
+def replicas(settings: Settings) -> int:
+    """Return how many brokers hold each record: one a zone, and always three where AWS decides on the brokers."""
+    return settings.network.zones if settings.kafka.kind == "provisioned" else 3
+
+
+def parameters(stack: Stack, settings: Settings, uploaded: Values, outputs: Values, expected: Values) -> Values:
+    """Return a stack's parameters.
+
+    Args:
+        stack: The stack.
+        settings: What a person decided.
+        uploaded: What uploads are called, by the parameter that names them.
+        outputs: The outputs of the stacks that are there.
+        expected: Stand-ins for outputs that only come with stacks that are not there yet, for a plan.
+
+    Raises:
+        AwsError: A parameter has no value.
+    """
+    given = {**expected, **outputs, **uploaded, **stack.told(settings), "Prefix": settings.prefix}
+    values, missing = {}, []
+    for name, declared in stack.template.parameters.items():
+        if name in given:
+            values[name] = given[name]
+        elif "Default" not in declared:
+            missing.append(name)
+    if missing:
+        raise AwsError(f"the stack {stack.name} needs {', '.join(missing)}, which no earlier stack gave; apply again")
+    return values
+
+
+def expected_outputs(settings: Settings, there: Collection[str]) -> Values:
+    """Return stand-ins for the outputs of wanted stacks that are not there yet.
+
+    Args:
+        settings: What a person decided.
+        there: Names of the stacks that are there.
+    """
+    coming = [stack for stack in STACKS if stack.wanted(settings) and stack.name not in there]
+    names = {output for stack in coming for output in stack.template.outputs}
+    return {name: form.format(region=settings.region) for name, form in FORMS.items() if name in names | LATER}
+
+
+LATER = frozenset({"BootstrapBrokers", "RequirementsVersion"})
+"""What is known only after a stack was made, and is no output of it."""
+
+_ZEROS = "0" * 17
+FORMS: Values = {
+    "KeyArn": "arn:aws:kms:{region}:000000000000:key/00000000-0000-0000-0000-000000000000",
+    "LandingBucket": "not-there-yet",
+    "ArtifactsBucket": "not-there-yet",
+    "DagsBucket": "not-there-yet",
+    "AlarmTopicArn": "arn:aws:sns:{region}:000000000000:not-there-yet",
+    "VpcId": f"vpc-{_ZEROS}",
+    "VpcCidr": "10.0.0.0/16",
+    "SubnetIds": f"subnet-{_ZEROS},subnet-{_ZEROS[:-1]}1",
+    "PublicSubnetIds": f"subnet-{_ZEROS[:-1]}2,subnet-{_ZEROS[:-1]}3",
+    "DatabaseSecretArn": "arn:aws:secretsmanager:{region}:000000000000:secret:not-there-yet",
+    "DatabaseClientSecurityGroupId": f"sg-{_ZEROS}",
+    "ClusterArn": "arn:aws:kafka:{region}:000000000000:cluster/not-there-yet/00000000-0000-0000-0000-000000000000-1",
+    "ClusterName": "not-there-yet",
+    "KafkaClientSecurityGroupId": f"sg-{_ZEROS}",
+    "BootstrapBrokers": "not-there-yet:9098",
+    "ProxyLoadBalancerArn": "arn:aws:elasticloadbalancing:{region}:000000000000:loadbalancer/net/not-there-yet/0",
+    "ProxyAddress": "not-there-yet:8082",
+    "RequirementsVersion": "not-there-yet",
+}
+"""Stand-ins for what is not known yet, in the form of the real thing: a plan shows resources, not their names."""

@@ -1,0 +1,75 @@
+"""What there is of a deployment, and what a person needs of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pinterest_pipeline.aws.clients import aws_says
+from pinterest_pipeline.aws.deployment import proxy_is_healthy
+from pinterest_pipeline.aws.stacks import STACKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pinterest_pipeline.aws.clients import Clients
+    from pinterest_pipeline.aws.deployment import Deployment
+    from pinterest_pipeline.aws.operations import State
+    from pinterest_pipeline.aws.stacks import Values
+
+NEEDED: Mapping[str, str] = {
+    "InvokeUrl": "the API, for --api of both posting scripts",
+    "InvokeArn": "what a caller's policy must allow execute-api:Invoke on",
+    "BootstrapBrokers": "the brokers, from inside the network",
+    "LandingLocation": "the bundle's landing_location",
+    "DatabricksRoleArn": "the role of the bundle's storage credential",
+    "DatabricksInstanceProfileArn": "the instance profile for clusters",
+    "StreamArns": "the streams",
+    "DatabaseUrl": "the source database, for --source",
+    "DatabaseSecretArn": "where its user and password are",
+    "ProxyAddress": "the REST proxy, from inside the network",
+    "ClientGroup": "the group that the client's machine is in",
+    "AirflowUrl": "Airflow",
+    "DatabricksConnectionSecretArn": "where Airflow looks for its connection to Databricks",
+    "AlarmTopicArn": "where alarms go",
+}
+"""What a person needs of the outputs, and for what."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """A deployment as it is.
+
+    Attributes:
+        stacks: Short name and state of each stack that is there or should be; None for one that is not there.
+        needed: Outputs that a person needs: name, value and what it is for.
+        health: How the running parts fare, in words.
+    """
+
+    stacks: Sequence[tuple[str, State | None]]
+    needed: Sequence[tuple[str, str, str]]
+    health: Sequence[str]
+
+
+def status_of(deployment: Deployment) -> Status:
+    """Look at a deployment.
+
+    Raises:
+        AwsError: AWS does not tell.
+    """
+    states = deployment.states()
+    outputs = deployment.outputs(states)
+    wanted = deployment.stacks
+    stacks = [(stack.name, states.get(stack.name)) for stack in STACKS if stack in wanted or stack.name in states]
+    needed = [(name, outputs[name], about) for name, about in NEEDED.items() if outputs.get(name)]
+    return Status(stacks, needed, [*_health(deployment.clients, outputs)])
+
+
+def _health(clients: Clients, outputs: Values) -> Iterator[str]:
+    group, connector = outputs.get("ProxyTargetGroupArn"), outputs.get("ConnectorArn")
+    if group:
+        yield f"the REST proxy {'answers' if proxy_is_healthy(clients, group) else 'does not answer'}"
+    if connector:
+        with aws_says("cannot ask how the connector fares"):
+            found = clients.kafkaconnect.describe_connector(connectorArn=connector)
+        yield f"the connector is {found.get('connectorState', 'unknown')}"

@@ -1,0 +1,131 @@
+"""The CloudFormation templates as AWS gets them: plain JSON, the API's document included, fit to be deployed again.
+
+What `aws cloudformation package` and a transform on AWS's side would do is done here, so that a plan needs nothing
+that is not there yet, and what is sent is what was read.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pinterest_pipeline.errors import AwsError
+
+FOLDER = Path(__file__).parents[3] / "infrastructure"
+"""Where the templates lie."""
+
+INCLUDE = "AWS::Include"
+DEPLOYMENT = "ApiDeployment"
+"""The resource that puts a state of the API on its stage. AWS never changes one: a new state needs a new one."""
+
+_MOST_BYTES = 51_200
+_DIGEST_LENGTH = 10
+
+Tree = Any
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags."""
+
+
+def _tagged(loader: _Loader, tag: str, node: yaml.Node) -> Tree:
+    name = tag if tag in ("Ref", "Condition") else f"Fn::{tag}"
+    if isinstance(node, yaml.ScalarNode):
+        text = loader.construct_scalar(node)
+        return {name: text.split(".", 1) if tag == "GetAtt" else text}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else None}
+
+
+_Loader.add_multi_constructor("!", _tagged)
+# A date is a text here: 2012-10-17 is the version of a policy.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@dataclass(frozen=True)
+class Template:
+    """One stack's template.
+
+    Attributes:
+        path: Its file.
+    """
+
+    path: Path
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The template, with what it includes, and its API's deployment named after the API's content.
+
+        Raises:
+            AwsError: It cannot be read.
+        """
+        tree = _included(_read(self.path), self.path.parent)
+        return _redeployed(tree)
+
+    @cached_property
+    def body(self) -> str:
+        """What CloudFormation gets.
+
+        Raises:
+            AwsError: It is longer than CloudFormation takes.
+        """
+        text = json.dumps(self.tree, separators=(",", ":"), ensure_ascii=False)
+        size = len(text.encode())
+        if size > _MOST_BYTES:
+            raise AwsError(f"{self.path} has {size:,} bytes, CloudFormation takes {_MOST_BYTES:,}; split it in two")
+        return text
+
+    @property
+    def parameters(self) -> Mapping[str, Mapping[str, Tree]]:
+        """Its parameters, by name."""
+        found: Mapping[str, Mapping[str, Tree]] = self.tree.get("Parameters", {})
+        return found
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """The names of its outputs, also of those that only exist under a condition."""
+        return frozenset(self.tree.get("Outputs", {}))
+
+
+def _read(path: Path) -> Tree:
+    try:
+        # S506 is about yaml.Loader: this one is a SafeLoader that knows CloudFormation's tags as plain data.
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        return loader.get_single_data()
+    except (OSError, yaml.YAMLError) as error:
+        raise AwsError(f"cannot read the template {path}: {error}") from error
+
+
+def _included(tree: Tree, folder: Path) -> Tree:
+    if isinstance(tree, dict):
+        transform = tree.get("Fn::Transform")
+        if isinstance(transform, dict) and transform.get("Name") == INCLUDE:
+            return _included(_read(folder / transform["Parameters"]["Location"]), folder)
+        return {key: _included(value, folder) for key, value in tree.items()}
+    return [_included(value, folder) for value in tree] if isinstance(tree, list) else tree
+
+
+def _redeployed(tree: Tree) -> Tree:
+    apis = [one for one in tree["Resources"].values() if one["Type"] == "AWS::ApiGateway::RestApi"]
+    if not apis:
+        return tree
+    content = json.dumps([one["Properties"] for one in apis], sort_keys=True).encode()
+    name = f"{DEPLOYMENT}{hashlib.sha256(content).hexdigest()[:_DIGEST_LENGTH]}"
+    return _renamed(tree, name)
+
+
+def _renamed(tree: Tree, name: str) -> Tree:
+    if isinstance(tree, dict):
+        return {name if key == DEPLOYMENT else key: _renamed(value, name) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_renamed(value, name) for value in tree]
+    return name if tree == DEPLOYMENT else tree

@@ -1,0 +1,177 @@
+"""What a deployment needs in its buckets before CloudFormation can use it, and what that is called there.
+
+Names in the buckets hold the content's hash: what changed has a new name, which CloudFormation takes for a change of
+the resources that use it, and what did not change is never sent twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from pinterest_pipeline.aws.archives import Archive, is_in, provide, read_archives
+from pinterest_pipeline.aws.clients import aws_says
+from pinterest_pipeline.aws.templates import FOLDER
+from pinterest_pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from pinterest_pipeline.aws.settings import Settings
+    from pinterest_pipeline.aws.stacks import Values
+
+START_SCRIPT = FOLDER / "client" / "start.sh"
+ARCHIVES = FOLDER / "client" / "archives.toml"
+DAGS = FOLDER / "dags"
+REQUIREMENTS = DAGS / "requirements.txt"
+
+ARCHIVE_PARAMETERS = {
+    "kafka": "KafkaArchiveKey",
+    "aws-msk-iam-auth": "IamJarKey",
+    "confluent-community": "ConfluentArchiveKey",
+}
+"""The pinned archives, and the parameter that tells each one's key."""
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that goes into a bucket.
+
+    Attributes:
+        file: The file here.
+        key: Its key there.
+    """
+
+    file: Path
+    key: str
+
+
+def check(settings: Settings) -> None:
+    """See that everything that must be uploaded is there, before anything is made.
+
+    Raises:
+        SettingsError: The connector's plugin is not given, not there, or not what the settings say it is.
+    """
+    if settings.batch:
+        _plugin(settings)
+
+
+def names(settings: Settings) -> Values:
+    """Return what the uploads are called, by the parameters that name them.
+
+    Raises:
+        SettingsError: The connector's plugin is not there.
+    """
+    found: dict[str, str] = {}
+    if settings.batch:
+        script, plugin = _start_script(), _plugin(settings)
+        archives = read_archives(ARCHIVES)
+        found |= {parameter: archives[name].key for name, parameter in ARCHIVE_PARAMETERS.items()}
+        found |= {"StartScriptKey": script.key, "StartScriptSha256": _sha256(script.file)}
+        found |= {"PluginKey": plugin.key, "PluginSha256": settings.connector.plugin_sha256}
+    if settings.airflow.enabled:
+        found["RequirementsKey"] = _requirements().key
+    return found
+
+
+def upload(s3: S3Client, settings: Settings, stack: str, outputs: Values, note: Note) -> None:
+    """Bring into the buckets what a stack is about to use.
+
+    Args:
+        s3: The service.
+        settings: What a person decided.
+        stack: The stack's short name.
+        outputs: What the stacks before it gave: the buckets' names.
+        note: Tells what is going on.
+
+    Raises:
+        SettingsError: A file is not there.
+        AwsError: A download or an upload fails.
+    """
+    if stack == "clients":
+        bucket = outputs["ArtifactsBucket"]
+        with httpx.Client(timeout=60, follow_redirects=True) as http:
+            provide(read_archives(ARCHIVES).values(), cache_folder(), bucket, http, s3, _told(note))
+        _put(s3, bucket, [_start_script(), _plugin(settings)], note)
+    if stack == "airflow":
+        _put(s3, outputs["DagsBucket"], [_requirements()], note)
+        _put_dags(s3, outputs["DagsBucket"], note)
+
+
+def cache_folder() -> Path:
+    """Return where downloads are kept from one run to the next."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinterest-pipeline" / "archives"
+
+
+def _start_script() -> Upload:
+    return Upload(START_SCRIPT, f"client/{_sha256(START_SCRIPT)}/{START_SCRIPT.name}")
+
+
+def _requirements() -> Upload:
+    return Upload(REQUIREMENTS, f"requirements/{_sha256(REQUIREMENTS)}/{REQUIREMENTS.name}")
+
+
+def _plugin(settings: Settings) -> Upload:
+    connector = settings.connector
+    if not connector.plugin or not connector.plugin_sha256:
+        raise SettingsError(
+            "connector.plugin and connector.plugin_sha256 are not set: give path and SHA-256 of the zip of Confluent's "
+            "S3 sink connector, from https://www.confluent.io/hub/confluentinc/kafka-connect-s3"
+        )
+    file = Path(connector.plugin)
+    if not file.is_file():
+        raise SettingsError(
+            f"connector.plugin: there is no file {file}; download the zip of the S3 sink connector there"
+        )
+    got = _sha256(file)
+    if got != connector.plugin_sha256:
+        raise SettingsError(
+            f"connector.plugin_sha256 is {connector.plugin_sha256}, but {file} has {got}; take the zip that you mean"
+        )
+    return Upload(file, f"plugins/{got}/{file.name}")
+
+
+def _put(s3: S3Client, bucket: str, uploads: list[Upload], note: Note) -> None:
+    for one in uploads:
+        with aws_says(f"cannot upload {one.file.name} to {bucket}"):
+            if is_in(bucket, one.key, s3):
+                continue
+            note(f"uploading {one.file.name}")
+            s3.upload_file(str(one.file), bucket, one.key, ExtraArgs={"ChecksumAlgorithm": "SHA256"})
+
+
+def _put_dags(s3: S3Client, bucket: str, note: Note) -> None:
+    # MWAA reads the folder itself, so DAGs have plain names, and are sent whenever they may have changed.
+    for file in sorted(DAGS.glob("*.py")):
+        note(f"uploading {file.name}")
+        with aws_says(f"cannot upload {file.name} to {bucket}"):
+            s3.upload_file(str(file), bucket, f"dags/{file.name}", ExtraArgs={"ChecksumAlgorithm": "SHA256"})
+
+
+def _told(note: Note) -> Callable[[Archive, int, int | None], None]:
+    """Return what tells of an archive's way, once every tenth of it."""
+    told: dict[str, int] = {}
+
+    def tell(archive: Archive, done: int, total: int | None) -> None:
+        tenth = 10 * done // total if total else done >> 26
+        if told.get(archive.name) != tenth:
+            told[archive.name] = tenth
+            of = f" of {total / 1e6:,.0f}" if total else ""
+            note(f"{archive.file_name}: {done / 1e6:,.0f}{of} MB")
+
+    return tell
+
+
+@cache
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
