@@ -37,6 +37,12 @@ def test_a_coordinate_comes_with_all_it_needs_and_only_once(cache: Path, monkeyp
     assert jars(SMALL) == found
 
 
+def test_a_coordinate_with_a_classifier_is_that_one_jar(cache: Path) -> None:
+    found = jars(f"{SMALL}:sources")
+    assert [jar.name for jar in found] == ["org.slf4j-slf4j-simple-1.7.36-sources.jar"]
+    assert cache in found[0].parents
+
+
 def test_a_coordinate_that_is_not_there_leaves_nothing(cache: Path) -> None:
     with pytest.raises(
         LocalCloudError, match=r"cannot fetch org\.slf4j:slf4j-simple:0\.0\.0 from Maven Central: .*not found"
@@ -45,7 +51,7 @@ def test_a_coordinate_that_is_not_there_leaves_nothing(cache: Path) -> None:
     assert [path for path in cache.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("coordinate", ["", "a:b", "a:b:c:d", "../a:b:c d"])
+@pytest.mark.parametrize("coordinate", ["", "a:b", "a:b:c:d:e", "../a:b:c d"])
 def test_a_malformed_coordinate_is_refused(coordinate: str) -> None:
     with pytest.raises(LocalCloudError, match="organisation:artifact:version"):
         jars(coordinate)

@@ -17,7 +17,7 @@ from pinterest_pipeline.errors import LocalCloudError
 OLDEST_JAVA = 17
 INSTALL_JAVA = f"install Java {OLDEST_JAVA} or newer (such as openjdk-17-jre-headless) or point JAVA_HOME at one"
 
-_COORDINATE = re.compile(r"[\w.-]+:[\w.-]+:[\w.-]+")
+_COORDINATE = re.compile(r"[\w.-]+(:[\w.-]+){2,3}")
 _DOWNLOAD_SECONDS = 600
 # Files named after organisation and version: two organisations may publish the same artifact name.
 _FILE_PATTERN = "[organisation]-[artifact]-[revision](-[classifier]).[ext]"
@@ -26,6 +26,17 @@ _IVY_SETTINGS = """\
   <settings defaultResolver="central"/>
   <resolvers><ibiblio name="central" m2compatible="true" root="https://repo1.maven.org/maven2/"/></resolvers>
 </ivysettings>
+"""
+# Ivy's command line knows no classifier. A jar that has one brings along what it needs, or would not be asked for.
+_IVY_MODULE = """\
+<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">
+  <info organisation="pinterest-pipeline" module="jars"/>
+  <dependencies>
+    <dependency org="{}" name="{artifact}" rev="{}" transitive="false">
+      <artifact name="{artifact}" type="jar" m:classifier="{}"/>
+    </dependency>
+  </dependencies>
+</ivy-module>
 """
 
 
@@ -55,7 +66,8 @@ def jars(coordinate: str) -> tuple[Path, ...]:
     """Return the jars of a Maven coordinate and of all it depends on; the first call downloads them.
 
     Args:
-        coordinate: `organisation:artifact:version` on Maven Central.
+        coordinate: `organisation:artifact:version` on Maven Central; or `organisation:artifact:version:classifier`,
+            which is that one jar.
 
     Raises:
         LocalCloudError: The coordinate is malformed, Java is missing, or the download fails.
@@ -104,7 +116,7 @@ def _run_ivy(program: Path, coordinate: str, work: Path) -> None:
     settings.write_text(_IVY_SETTINGS, encoding="utf-8")
     command = [
         *(str(program), "-jar", str(_ivy()), "-settings", str(settings), "-cache", str(work / "cache")),
-        *("-dependency", *coordinate.split(":"), "-confs", "default"),
+        *(*_wanted(coordinate, work), "-confs", "default"),
         # Many Apache jars are published with the type "bundle".
         *("-types", "jar", "bundle", "-retrieve", str(work / "jars" / _FILE_PATTERN)),
     ]
@@ -117,6 +129,15 @@ def _run_ivy(program: Path, coordinate: str, work: Path) -> None:
             f"cannot fetch {coordinate} from Maven Central: {_ivy_reason(done.stdout + done.stderr)}; "
             "check the network and the coordinate"
         )
+
+
+def _wanted(coordinate: str, work: Path) -> list[str]:
+    organisation, artifact, version, *classifier = coordinate.split(":")
+    if not classifier:
+        return ["-dependency", organisation, artifact, version]
+    module = work / "module.xml"
+    module.write_text(_IVY_MODULE.format(organisation, version, *classifier, artifact=artifact), encoding="utf-8")
+    return ["-ivy", str(module)]
 
 
 def _ivy_reason(output: str) -> str:
