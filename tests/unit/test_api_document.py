@@ -66,8 +66,17 @@ def test_cloudformation_can_include_the_document() -> None:
     # It reads no aliases and no intrinsic functions in their short form.
     tokens = {type(token) for token in yaml.scan(SHIPPED)}
     assert not tokens & {yaml.AnchorToken, yaml.AliasToken, yaml.TagToken}
-    assert {key for key in _keys(yaml.safe_load(SHIPPED)) if key.startswith("Fn::")} == {"Fn::Sub", "Fn::GetAtt"}
+    functions = {key for key in _keys(yaml.safe_load(SHIPPED)) if key == "Ref" or key.startswith("Fn::")}
+    assert functions == {"Fn::Sub", "Fn::GetAtt", "Fn::If", "Ref"}
     assert all(isinstance(key, str) for key in _keys(yaml.safe_load(SHIPPED)))
+
+
+def test_a_link_into_the_network_changes_nothing_here() -> None:
+    through_a_link = yaml.safe_load(SHIPPED)
+    proxy = through_a_link["paths"]["/{proxy+}"]["x-amazon-apigateway-any-method"]
+    proxy["x-amazon-apigateway-integration"] |= {"connectionType": "VPC_LINK", "connectionId": "abc123"}
+    found = read_api(yaml.safe_dump(through_a_link), STAGE).find("GET", "/topics")
+    assert found == read_api(SHIPPED, STAGE).find("GET", "/topics")
 
 
 def _keys(value: object) -> Iterator[str]:
