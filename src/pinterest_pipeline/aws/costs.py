@@ -47,7 +47,7 @@ class Prices:
     """The price list.
 
     Attributes:
-        region: The region that it holds for; others differ by up to a half.
+        region: The region that it holds for; others cost more, some twice as much.
         hours_per_month: What a month is.
         prices: Prices by what they are for.
     """

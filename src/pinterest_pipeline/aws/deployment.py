@@ -32,16 +32,18 @@ class Deployment:
         settings: What a person decided.
         clients: The services.
         poll_seconds: Time between two looks at an operation.
+        catalogue: The stacks that there can be, in the order in which they are made.
     """
 
     settings: Settings
     clients: Clients
     poll_seconds: float = POLL_SECONDS
+    catalogue: tuple[Stack, ...] = STACKS
 
     @property
     def stacks(self) -> tuple[Stack, ...]:
         """The stacks that the settings want, in order."""
-        return tuple(stack for stack in STACKS if stack.wanted(self.settings))
+        return tuple(stack for stack in self.catalogue if stack.wanted(self.settings))
 
     def states(self) -> Mapping[str, State]:
         """Return the states of all stacks that are there in some form, wanted or not, by their short names.
@@ -49,7 +51,8 @@ class Deployment:
         Raises:
             AwsError: AWS does not tell.
         """
-        found = {stack.name: state_of(self.clients.cloudformation, stack.full_name(self.settings)) for stack in STACKS}
+        client = self.clients.cloudformation
+        found = {stack.name: state_of(client, stack.full_name(self.settings)) for stack in self.catalogue}
         return {name: state for name, state in found.items() if state}
 
     def outputs(self, states: Mapping[str, State]) -> Values:
@@ -120,7 +123,8 @@ def plan(deployment: Deployment) -> Iterator[Planned]:
     uploads.check(deployment.settings)
     states = deployment.states()
     outputs = deployment.outputs(states)
-    expected = expected_outputs(deployment.settings, [name for name, state in states.items() if state.there])
+    coming = [one for one in deployment.stacks if one.name not in states or not states[one.name].there]
+    expected = expected_outputs(coming, deployment.settings.region)
     client = deployment.clients.cloudformation
     for stack in deployment.stacks:
         state = states.get(stack.name)

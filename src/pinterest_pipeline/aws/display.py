@@ -149,7 +149,7 @@ class Shown:
             f": {event.reason}" if event.reason else "",
         )
         self._console.print(line, soft_wrap=True)
-        if event.status.endswith("_COMPLETE"):
+        if event.status.endswith("_COMPLETE") and not event.of_stack:
             self._done.add(event.resource)
         if self._bar is not None:
             self._bars.update(self._bar, completed=len(self._done))

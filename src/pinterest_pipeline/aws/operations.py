@@ -83,10 +83,14 @@ class Event:
     reason: str
 
     @property
+    def of_stack(self) -> bool:
+        """Whether it is about the stack itself."""
+        return self.kind == "AWS::CloudFormation::Stack"
+
+    @property
     def is_cause(self) -> bool:
         """Whether something failed by itself, not because something else had."""
-        fell = any(word in self.reason.lower() for word in _CONSEQUENCE)
-        return self.status.endswith("_FAILED") and self.kind != "AWS::CloudFormation::Stack" and not fell
+        return self.status.endswith("_FAILED") and not any(word in self.reason.lower() for word in _CONSEQUENCE)
 
 
 def state_of(client: CloudFormationClient, name: str) -> State | None:
@@ -192,12 +196,12 @@ def _event(found: StackEventTypeDef) -> Event:
 
 
 def _cause(causes: list[Event]) -> str:
-    if not causes:
+    # What is said of the stack sums up what is said of its resources; it counts where no resource says anything.
+    first = next((event for event in causes if not event.of_stack), causes[0] if causes else None)
+    if first is None:
         return "CloudFormation gives no reason; look at the stack's events in the console"
-    first = causes[0]
     reason = " ".join(first.reason.split())
-    hint = _quota_hint(reason)
-    return f"{first.resource} ({first.kind}) failed first: {reason}{hint}"
+    return f"{first.resource} ({first.kind}) failed first: {reason}{_quota_hint(reason)}"
 
 
 def _quota_hint(reason: str) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pinterest_pipeline.aws import storage
 from pinterest_pipeline.aws.deployment import remove
 from pinterest_pipeline.aws.operations import follow
-from pinterest_pipeline.aws.stacks import STACKS
 from pinterest_pipeline.entities import ENTITIES, Names
 from pinterest_pipeline.errors import AwsError
 
@@ -48,7 +47,7 @@ def destroy(deployment: Deployment, show: Show, data: Data = Data.REFUSE) -> Non
             "topics is lost; with --delete-data all of it is"
         )
     kept = frozenset() if data is Data.DELETE else kept_stacks(states)
-    for stack in reversed(STACKS):
+    for stack in reversed(deployment.catalogue):
         state = states.get(stack.name)
         if state and stack.name in kept:
             show.note(f"{state.name} stays: it holds what cannot be made again")

@@ -5,8 +5,10 @@ is, in this order: what the settings say, what an upload was called, the output 
 the template's own default.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from pinterest_pipeline.aws.settings import Settings
 from pinterest_pipeline.aws.templates import FOLDER, Template
@@ -61,16 +63,18 @@ class Stack:
         name: What it is called behind the deployment's prefix; also its template's name.
         wanted: Whether a deployment has it.
         told: What the settings say to its template.
+        folder: Where its template lies.
     """
 
     name: str
     wanted: Callable[[Settings], bool]
     told: Callable[[Settings], Values]
+    folder: Path = FOLDER
 
-    @property
+    @cached_property
     def template(self) -> Template:
         """Its template."""
-        return Template(FOLDER / f"{self.name}.yaml")
+        return Template(self.folder / f"{self.name}.yaml")
 
     def full_name(self, settings: Settings) -> str:
         """Return what it is called in AWS."""
@@ -107,6 +111,7 @@ def _database(settings: Settings) -> Values:
 
 def _kafka(settings: Settings) -> Values:
     return {
+        "Zones": str(settings.network.zones),
         "Kind": settings.kafka.kind,
         "KafkaVersion": KAFKA_VERSION,
         "BrokerType": settings.kafka.broker_type,
@@ -119,7 +124,6 @@ def _kafka(settings: Settings) -> Values:
 def _clients(settings: Settings) -> Values:
     client, connector = settings.client, settings.connector
     return {
-        "Architecture": client.architecture,
         "ImageId": f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{client.architecture}",
         "InstanceType": client.instance_type,
         "KeyPair": client.key_pair,
@@ -191,16 +195,15 @@ def parameters(stack: Stack, settings: Settings, uploaded: Values, outputs: Valu
     return values
 
 
-def expected_outputs(settings: Settings, there: Collection[str]) -> Values:
-    """Return stand-ins for the outputs of wanted stacks that are not there yet.
+def expected_outputs(coming: Iterable[Stack], region: str) -> Values:
+    """Return stand-ins for the outputs of stacks that are not there yet.
 
     Args:
-        settings: What a person decided.
-        there: Names of the stacks that are there.
+        coming: The stacks.
+        region: The region that they will be in.
     """
-    coming = [stack for stack in STACKS if stack.wanted(settings) and stack.name not in there]
-    names = {output for stack in coming for output in stack.template.outputs}
-    return {name: form.format(region=settings.region) for name, form in FORMS.items() if name in names | LATER}
+    names = {output for stack in coming for output in stack.template.outputs} | LATER
+    return {name: form.format(region=region) for name, form in FORMS.items() if name in names}
 
 
 LATER = frozenset({"BootstrapBrokers", "RequirementsVersion"})

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pinterest_pipeline.aws.clients import aws_says
 from pinterest_pipeline.aws.deployment import proxy_is_healthy
-from pinterest_pipeline.aws.stacks import STACKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +59,11 @@ def status_of(deployment: Deployment) -> Status:
     states = deployment.states()
     outputs = deployment.outputs(states)
     wanted = deployment.stacks
-    stacks = [(stack.name, states.get(stack.name)) for stack in STACKS if stack in wanted or stack.name in states]
+    stacks = [
+        (stack.name, states.get(stack.name))
+        for stack in deployment.catalogue
+        if stack in wanted or stack.name in states
+    ]
     needed = [(name, outputs[name], about) for name, about in NEEDED.items() if outputs.get(name)]
     return Status(stacks, needed, [*_health(deployment.clients, outputs)])
 

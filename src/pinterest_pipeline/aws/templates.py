@@ -43,12 +43,13 @@ def _tagged(loader: _Loader, tag: str, node: yaml.Node) -> Tree:
     return {name: loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else None}
 
 
+def _text(_: _Loader, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
 _Loader.add_multi_constructor("!", _tagged)
-# A date is a text here: 2012-10-17 is the version of a policy.
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+# CloudFormation knows no dates: 2012-10-17 is the version of a policy.
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,7 @@ class Template:
 
 def _read(path: Path) -> Tree:
     try:
-        # S506 is about yaml.Loader: this one is a SafeLoader that knows CloudFormation's tags as plain data.
-        loader = _Loader(path.read_text(encoding="utf-8"))
-        return loader.get_single_data()
+        return _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except (OSError, yaml.YAMLError) as error:
         raise AwsError(f"cannot read the template {path}: {error}") from error
 
