@@ -89,7 +89,7 @@ def _remove(deployment: Deployment, state: State, show: Show) -> None:
     for database in names.get("AWS::RDS::DBInstance", []):
         # First of all: its subnets and security group cannot go while it uses them.
         storage.delete_database(clients.rds, database, show.note)
-    show.stack(now.name, ())
+    show.note(f"removing {now.name}")
     remove(deployment, now, show)
     # The templates have AWS keep these, so that no slip of the hand in the console deletes data.
     for bucket in names.get("AWS::S3::Bucket", []):

@@ -65,10 +65,15 @@ def status_of(deployment: Deployment) -> Status:
         if stack in wanted or stack.name in states
     ]
     needed = [(name, outputs[name], about) for name, about in NEEDED.items() if outputs.get(name)]
-    return Status(stacks, needed, [*_health(deployment.clients, outputs)])
+    return Status(stacks, needed, [*health_of(deployment.clients, outputs)])
 
 
-def _health(clients: Clients, outputs: Values) -> Iterator[str]:
+def health_of(clients: Clients, outputs: Values) -> Iterator[str]:
+    """Tell how the parts fare that run, in words.
+
+    Raises:
+        AwsError: AWS does not tell.
+    """
     group, connector = outputs.get("ProxyTargetGroupArn"), outputs.get("ConnectorArn")
     if group:
         yield f"the REST proxy {'answers' if proxy_is_healthy(clients, group) else 'does not answer'}"

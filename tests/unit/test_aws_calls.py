@@ -1,0 +1,203 @@
+"""The calls that no emulator carries: asked and answered as botocore's own models of the services have it."""
+
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ProfileNotFound
+from botocore.stub import ANY, Stubber
+
+from pinterest_pipeline.aws import storage
+from pinterest_pipeline.aws.clients import Clients, aws_says, open_clients
+from pinterest_pipeline.aws.deployment import brokers, proxy_is_healthy
+from pinterest_pipeline.aws.status import health_of
+from pinterest_pipeline.errors import AwsError, SettingsError
+
+Call = tuple[str, dict[str, Any], dict[str, Any]]
+
+CLUSTER = "arn:aws:kafka:us-east-1:123456789012:cluster/pinterest/0-1"
+GROUP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/x/1"
+CONNECTOR = "arn:aws:kafkaconnect:us-east-1:123456789012:connector/x/1"
+
+
+@pytest.fixture
+def clients(monkeypatch: pytest.MonkeyPatch) -> Clients:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    return open_clients("us-east-1")
+
+
+def answers(client: BaseClient, *scripted: Call) -> Stubber:
+    """Have a client answer these calls, in this order, and no other."""
+    stub = Stubber(client)
+    for operation, asked, answer in scripted:
+        stub.add_response(operation, answer, asked)
+    stub.activate()
+    return stub
+
+
+def refusal(code: str, message: str = "no") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Call")
+
+
+def said(error: Exception) -> str:
+    with pytest.raises((AwsError, SettingsError)) as raised, aws_says("cannot do it"):
+        raise error
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (NoCredentialsError(), "aws sso login"),
+        (ProfileNotFound(profile="work"), "work"),
+        (EndpointConnectionError(endpoint_url="https://kafka.mars"), "does the region have this service"),
+        (refusal("ExpiredToken"), "have expired"),
+        (refusal("InvalidClientTokenId"), "does not know these credentials"),
+        (
+            refusal("AccessDenied", "not authorized to perform: iam:CreateRole"),
+            r"iam:CreateRole (AccessDenied); ask for",
+        ),
+        (refusal("LimitExceededException"), "Service Quotas"),
+        (refusal("Throttling"), "in some minutes"),
+        (refusal("Whatever", "first line\n  second line"), "cannot do it: first line second line (Whatever)"),
+    ],
+)
+def test_an_error_of_aws_is_one_line_that_says_what_to_do(error: Exception, words: str) -> None:
+    assert words in said(error)
+
+
+def test_without_credentials_nothing_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    with pytest.raises(SettingsError, match="aws sso login"):
+        open_clients("us-east-1")
+    with pytest.raises(SettingsError, match="nobody"):
+        open_clients("us-east-1", "nobody")
+
+
+def test_the_brokers_are_those_of_the_listener_for_iam(clients: Clients) -> None:
+    asked = ("get_bootstrap_brokers", {"ClusterArn": CLUSTER}, {"BootstrapBrokerStringSaslIam": "b-1:9098,b-2:9098"})
+    with answers(clients.kafka, asked):
+        assert brokers(clients, {"ClusterArn": CLUSTER}) == {"BootstrapBrokers": "b-1:9098,b-2:9098"}
+    assert brokers(clients, {}) == {}
+
+
+def test_a_cluster_without_that_listener_is_refused(clients: Clients) -> None:
+    asked = ("get_bootstrap_brokers", {"ClusterArn": CLUSTER}, {"BootstrapBrokerStringTls": "b-1:9094"})
+    with answers(clients.kafka, asked), pytest.raises(AwsError, match="no listener for IAM"):
+        brokers(clients, {"ClusterArn": CLUSTER})
+
+
+@pytest.mark.parametrize(("states", "healthy"), [([], False), (["initial"], False), (["unhealthy", "healthy"], True)])
+def test_the_proxy_answers_where_one_target_is_healthy(clients: Clients, states: list[str], healthy: bool) -> None:
+    found = [{"Target": {"Id": "i-1"}, "TargetHealth": {"State": state}} for state in states]
+    asked = ("describe_target_health", {"TargetGroupArn": GROUP}, {"TargetHealthDescriptions": found})
+    with answers(clients.elbv2, asked):
+        assert proxy_is_healthy(clients, GROUP) is healthy
+
+
+def test_the_health_of_what_runs_is_said_in_words(clients: Clients) -> None:
+    unhealthy: Call = ("describe_target_health", {"TargetGroupArn": GROUP}, {"TargetHealthDescriptions": []})
+    failed = ("describe_connector", {"connectorArn": CONNECTOR}, {"connectorState": "FAILED"})
+    with answers(clients.elbv2, unhealthy), answers(clients.kafkaconnect, failed):
+        outputs = {"ProxyTargetGroupArn": GROUP, "ConnectorArn": CONNECTOR}
+        assert [*health_of(clients, outputs)] == ["the REST proxy does not answer", "the connector is FAILED"]
+    assert [*health_of(clients, {})] == []
+
+
+def test_a_database_is_deleted_with_a_last_snapshot(clients: Clients) -> None:
+    unlocked = {"DBInstanceIdentifier": "db", "DeletionProtection": False, "ApplyImmediately": True}
+    deleted = {"DBInstanceIdentifier": "db", "FinalDBSnapshotIdentifier": ANY}
+    notes: list[str] = []
+    stub = answers(clients.rds, ("modify_db_instance", unlocked, {}), ("delete_db_instance", deleted, {}))
+    stub.add_client_error("describe_db_instances", "DBInstanceNotFound", http_status_code=404)
+    with stub:
+        storage.delete_database(clients.rds, "db", notes.append)
+        stub.assert_no_pending_responses()
+    assert "kept as the snapshot db-" in notes[0]
+
+
+def test_a_database_that_is_gone_is_no_trouble(clients: Clients) -> None:
+    stub = Stubber(clients.rds)
+    stub.add_client_error("modify_db_instance", "DBInstanceNotFound", http_status_code=404)
+    with stub:
+        storage.delete_database(clients.rds, "db", pytest.fail)
+
+
+def test_a_bucket_that_fills_again_while_it_is_deleted_is_emptied_again(clients: Clients) -> None:
+    late = {"Versions": [{"Key": "log", "VersionId": "1"}]}
+    deleted = {"Bucket": "b", "Delete": {"Objects": [{"Key": "log", "VersionId": "1"}], "Quiet": True}}
+    stub = answers(clients.s3, ("list_object_versions", {"Bucket": "b"}, {}))
+    stub.add_client_error("delete_bucket", "BucketNotEmpty", http_status_code=409)
+    stub.add_response("list_object_versions", late, {"Bucket": "b"})
+    stub.add_response("delete_objects", {}, deleted)
+    stub.add_response("delete_bucket", {}, {"Bucket": "b"})
+    notes: list[str] = []
+    with stub:
+        storage.delete_bucket(clients.s3, "b", notes.append)
+    assert notes[-1] == "deleted the bucket b"
+
+
+def test_an_object_that_cannot_be_deleted_is_named(clients: Clients) -> None:
+    held = {"Errors": [{"Key": "log", "Message": "it is under legal hold"}]}
+    stub = answers(
+        clients.s3, ("list_object_versions", {"Bucket": "b"}, {"Versions": [{"Key": "log", "VersionId": "1"}]})
+    )
+    stub.add_response("delete_objects", held)
+    with stub, pytest.raises(AwsError, match="cannot delete log from the bucket b: it is under legal hold"):
+        storage.delete_bucket(clients.s3, "b", print)
+
+
+def test_a_stream_that_is_gone_holds_no_records(clients: Clients) -> None:
+    stub = Stubber(clients.kinesis)
+    stub.add_client_error("list_shards", "ResourceNotFoundException")
+    with stub:
+        assert not storage.has_records(clients.kinesis, "gone")
+
+
+@pytest.mark.parametrize(
+    ("pages", "full"),
+    [
+        ([{"Records": [], "MillisBehindLatest": 0}], False),
+        # A page may be empty though records come behind it: a gap between them.
+        ([{"Records": [], "MillisBehindLatest": 9, "NextShardIterator": "next"}, {"Records": [{}]}], True),
+        ([{"Records": [], "MillisBehindLatest": 9}], False),
+    ],
+)
+def test_a_shard_is_looked_through_until_its_end(clients: Clients, pages: list[dict[str, Any]], full: bool) -> None:
+    record = {"SequenceNumber": "1", "Data": b"{}", "PartitionKey": "1"}
+    stub = answers(
+        clients.kinesis,
+        ("list_shards", {"StreamName": "s"}, {"Shards": [shard("shardId-0")]}),
+        (
+            "get_shard_iterator",
+            {"StreamName": "s", "ShardId": "shardId-0", "ShardIteratorType": "TRIM_HORIZON"},
+            {"ShardIterator": "first"},
+        ),
+    )
+    for place, page in zip(["first", "next"], pages, strict=False):
+        found = [record for _ in page["Records"]]
+        stub.add_response("get_records", {**page, "Records": found}, {"ShardIterator": place, "Limit": 1})
+    with stub:
+        assert storage.has_records(clients.kinesis, "s") is full
+        stub.assert_no_pending_responses()
+
+
+def shard(name: str) -> dict[str, Any]:
+    return {
+        "ShardId": name,
+        "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"},
+        "SequenceNumberRange": {"StartingSequenceNumber": "0"},
+    }
+
+
+def test_a_key_that_is_on_its_way_already_is_no_trouble(clients: Clients) -> None:
+    stub = Stubber(clients.kms)
+    stub.add_client_error("schedule_key_deletion", "KMSInvalidStateException")
+    with stub:
+        storage.delete_key(clients.kms, "key", pytest.fail)
