@@ -200,7 +200,7 @@ def buckets_are_closed(checked: Template) -> list[str]:
         f"{name}: {path} must be {value}"
         for name, bucket in checked.of("AWS::S3::Bucket")
         for path, value in wanted.items()
-        if _at(bucket, path) != [value]
+        if not (found := _at(bucket, path)) or any(one != value for one in found)
     ]
 
 
