@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.infrastructure.client.sandbox import Sandbox
+from pinterest_pipeline.aws.archives import read_archives
+from pinterest_pipeline.local.broker import LOGGING
+from pinterest_pipeline.local.jars import jars
+from tests.infrastructure.client.sandbox import ARCHIVES, Sandbox
+
+
+@pytest.fixture(scope="session")
+def tools() -> list[Path]:
+    """The jars of Kafka's command-line tools, at the pinned version."""
+    return [*jars(f"org.apache.kafka:kafka-tools:{read_archives(ARCHIVES)['kafka'].version}"), *jars(LOGGING)]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[3] / "infrastructure/client/start.sh"
+ARCHIVES = SCRIPT.with_name("archives.toml")
 
 BUCKET = "test-artifacts"
 BROKERS = "b-1.test.kafka.eu-west-1.amazonaws.com:9098,b-2.test.kafka.eu-west-1.amazonaws.com:9098"
@@ -157,9 +158,9 @@ class Sandbox:
         file.chmod(0o755)
 
 
-def kafka_archive() -> bytes:
-    """Make an archive with the layout of Apache Kafka's, and its tool for topics replaced."""
-    return _archive({"kafka_2.13-9.9.9/bin/kafka-topics.sh": _BEGIN + _KAFKA_TOPICS, "kafka_2.13-9.9.9/LICENSE": "-"})
+def kafka_archive(tool: str = _BEGIN + _KAFKA_TOPICS) -> bytes:
+    """Make an archive with the layout of Apache Kafka's, and another script as its tool for topics."""
+    return _archive({"kafka_2.13-9.9.9/bin/kafka-topics.sh": tool, "kafka_2.13-9.9.9/LICENSE": "-"})
 
 
 def confluent_archive() -> bytes:

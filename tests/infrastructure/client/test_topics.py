@@ -1,0 +1,59 @@
+"""start.sh with Kafka's real tool against a real broker: the topics are what the settings say.
+
+The sign-in is left out, for this broker has none; test_sign_in has it.
+"""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pinterest_pipeline.local.broker import start_broker
+from pinterest_pipeline.local.jars import java
+from pinterest_pipeline.local.processes import free_port
+from tests.infrastructure.client.sandbox import Sandbox, kafka_archive
+
+# The real tool, without the two arguments by which it would sign in.
+TOOL = """\
+#!/bin/bash
+arguments=()
+while [[ $# -gt 0 ]]; do
+  if [[ $1 == --command-config ]]; then shift 2; else arguments+=("$1"); shift; fi
+done
+exec {java} -XX:TieredStopAtLevel=1 -cp {classes} org.apache.kafka.tools.TopicCommand "${{arguments[@]}}"
+"""
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[str]:
+    broker = start_broker(tmp_path / "broker", tmp_path, free_port())
+    try:
+        broker.wait()
+        yield broker.bootstrap
+    finally:
+        broker.service.stop()
+
+
+def described(sandbox: Sandbox, broker: str, name: str) -> tuple[str, ...]:
+    """Return partitions, replicas and retention of a topic, as Kafka's tool tells them."""
+    tool = sandbox.root / "opt/kafka-client/kafka/bin/kafka-topics.sh"
+    command = [str(tool), "--bootstrap-server", broker, "--describe", "--topic", f"test.{name}"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"PartitionCount: (\d+)\s+ReplicationFactor: (\d+)\s+Configs:.*retention\.ms=(\d+)", said)
+    assert found, said
+    return found.groups()
+
+
+def test_the_topics_are_made_once_and_as_the_settings_say(sandbox: Sandbox, broker: str, tools: list[Path]) -> None:
+    tool = TOOL.format(java=shlex.quote(str(java())), classes=shlex.quote(":".join(map(str, tools))))
+    sandbox.settings |= {
+        "KAFKA_ARCHIVE_KEY": sandbox.offer("kafka_2.13-9.9.9.tgz", kafka_archive(tool)),
+        "BOOTSTRAP_BROKERS": broker,
+        "REPLICATION_FACTOR": "1",
+    }
+    assert sandbox.run_well().count("start.sh: made the topic test.") == 3
+    assert [described(sandbox, broker, name) for name in ("pin", "geo", "user")] == [("6", "1", "604800000")] * 3
+    assert "made the topic" not in sandbox.run_well()
