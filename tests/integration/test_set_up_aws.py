@@ -94,7 +94,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
 @pytest.fixture
 def deployment(clients: Clients, tmp_path: Path) -> Deployment:
     """One of its own for each test: names in an account must differ."""
-    settings = Settings(prefix=f"life-{uuid4().hex[:8]}", kafka=Kafka(kind="none"))
+    settings = Settings(prefix=f"{uuid4().hex[:8]}", kafka=Kafka(kind="none"))
     return Deployment(settings, clients, 0.02, catalogue(tmp_path, DATA, STREAMS))
 
 
@@ -152,12 +152,12 @@ def test_apply_makes_what_was_planned_and_a_second_one_changes_nothing(deploymen
     plans = planned(deployment)
     first = made(deployment)
     prefix = deployment.settings.prefix
-    assert first.changed == {f"{prefix}-{name}": len(one.changes) for name, one in plans.items()}
+    assert first.changed == {f"pinterest-{prefix}-{name}": len(one.changes) for name, one in plans.items()}
     assert statuses(deployment) == {"data": "CREATE_COMPLETE", "streams": "CREATE_COMPLETE"}
     assert {event.resource for event in first.events if event.status == "CREATE_COMPLETE"} > {"Key", "Pin", "Queue"}
 
     second = made(deployment)
-    assert second.changed == {f"{prefix}-data": 0, f"{prefix}-streams": 0}
+    assert second.changed == {f"pinterest-{prefix}-data": 0, f"pinterest-{prefix}-streams": 0}
     assert second.events == []
     assert all(not one.changes for one in planned(deployment).values())
 
@@ -170,7 +170,10 @@ def test_a_changed_setting_changes_what_it_is_about(deployment: Deployment) -> N
     (change,) = planned(longer)["streams"].changes
     assert (change.action, change.resource, change.replacement) == ("Modify", "Queue", "False")
     assert change.properties == ("VisibilityTimeout",)
-    assert made(longer).changed == {f"{longer.settings.prefix}-data": 0, f"{longer.settings.prefix}-streams": 1}
+    assert made(longer).changed == {
+        f"pinterest-{longer.settings.prefix}-data": 0,
+        f"pinterest-{longer.settings.prefix}-streams": 1,
+    }
     assert planned(longer)["streams"].changes == ()
 
 
@@ -213,7 +216,7 @@ def test_a_plan_that_was_interrupted_does_not_stand_in_the_way(deployment: Deplo
     assert next(plans).stack.name == "data"
     # What a plan that is killed between its two calls leaves: a stack that is only a change set.
     deployment.clients.cloudformation.create_change_set(
-        StackName=f"{deployment.settings.prefix}-data",
+        StackName=f"pinterest-{deployment.settings.prefix}-data",
         ChangeSetName="left",
         ChangeSetType="CREATE",
         TemplateBody=deployment.catalogue[0].template.body,
@@ -316,4 +319,4 @@ def test_a_removal_waits_for_what_is_under_way(deployment: Deployment) -> None:
         apply(deployment, Watcher("Pin CREATE_IN_PROGRESS"))
     destroy(deployment, Watcher(), Data.DELETE)
     assert statuses(deployment) == {}
-    assert state_of(deployment.clients.cloudformation, f"{deployment.settings.prefix}-streams") is None
+    assert state_of(deployment.clients.cloudformation, f"pinterest-{deployment.settings.prefix}-streams") is None

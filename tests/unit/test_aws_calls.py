@@ -9,7 +9,8 @@ from botocore.stub import ANY, Stubber
 
 from pinterest_pipeline.aws import storage
 from pinterest_pipeline.aws.clients import Clients, aws_says, open_clients
-from pinterest_pipeline.aws.deployment import brokers, proxy_is_healthy
+from pinterest_pipeline.aws.deployment import brokers
+from pinterest_pipeline.aws.finishing import await_proxy, close_default_group, proxy_is_healthy
 from pinterest_pipeline.aws.status import health_of
 from pinterest_pipeline.errors import AwsError, SettingsError
 
@@ -20,11 +21,12 @@ GROUP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/x/1"
 CONNECTOR = "arn:aws:kafkaconnect:us-east-1:123456789012:connector/x/1"
 
 
-@pytest.fixture
-def clients(monkeypatch: pytest.MonkeyPatch) -> Clients:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    return open_clients("us-east-1")
+@pytest.fixture(scope="module")
+def clients() -> Clients:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AWS_ACCESS_KEY_ID", "test")
+        patched.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        return open_clients("us-east-1")
 
 
 def answers(client: BaseClient, *scripted: Call) -> Stubber:
@@ -99,6 +101,38 @@ def test_the_proxy_answers_where_one_target_is_healthy(clients: Clients, states:
     asked = ("describe_target_health", {"TargetGroupArn": GROUP}, {"TargetHealthDescriptions": found})
     with answers(clients.elbv2, asked):
         assert proxy_is_healthy(clients, GROUP) is healthy
+
+
+def test_an_apply_waits_until_the_proxy_answers(clients: Clients) -> None:
+    stub = Stubber(clients.elbv2)
+    for states in ([], ["initial"], ["healthy"]):
+        found = [{"Target": {"Id": "i-1"}, "TargetHealth": {"State": state}} for state in states]
+        stub.add_response("describe_target_health", {"TargetHealthDescriptions": found})
+    notes: list[str] = []
+    with stub:
+        await_proxy(clients, GROUP, notes.append, 0)
+        stub.assert_no_pending_responses()
+    assert notes[-1] == "the REST proxy answers"
+
+
+def test_the_default_security_group_is_closed_once(clients: Clients) -> None:
+    inward, outward = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-1"}]}, {"IpProtocol": "-1"}
+    opened = {"GroupId": "sg-1", "IpPermissions": [inward], "IpPermissionsEgress": [outward]}
+    asked = {"GroupIds": ["sg-1"]}
+    notes: list[str] = []
+    first = answers(
+        clients.ec2,
+        ("describe_security_groups", asked, {"SecurityGroups": [opened]}),
+        ("revoke_security_group_ingress", {"GroupId": "sg-1", "IpPermissions": [inward]}, {}),
+        ("revoke_security_group_egress", {"GroupId": "sg-1", "IpPermissions": [outward]}, {}),
+    )
+    with first:
+        close_default_group(clients, "sg-1", notes.append)
+        first.assert_no_pending_responses()
+    assert len(notes) == 1
+    with answers(clients.ec2, ("describe_security_groups", asked, {"SecurityGroups": [{"GroupId": "sg-1"}]})):
+        close_default_group(clients, "sg-1", notes.append)
+    assert len(notes) == 1
 
 
 def test_the_health_of_what_runs_is_said_in_words(clients: Clients) -> None:

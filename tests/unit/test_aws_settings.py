@@ -57,6 +57,8 @@ def test_an_empty_file_is_a_deployment_with_all_defaults(tmp_path: Path) -> None
         ('region = "moon"', "no region 'moon'"),
         ("[network]\nzones = 5", "network.zones cannot be 5"),
         ('[network]\ncidr = "10.0.0.0/99"', "network.cidr must be a block"),
+        ('[network]\ncidr = "10.0.0.0/24"', "from /21 to /16"),
+        ('prefix = "a--b"\n[database]\nkind = "create"', "two hyphens"),
         ('[kafka]\nkind = "big"', "'provisioned', 'serverless' or 'none'"),
         ('[kafka]\nvolume_gb = "50"', "kafka.volume_gb cannot be '50'"),
         ("[kafka]\nvolume_gb = 0", "kafka.volume_gb cannot be 0"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pinterest_pipeline.aws.clients import aws_says
+from pinterest_pipeline.aws.operations import waits
 from pinterest_pipeline.aws.stacks import HOLDS_DATA
 from pinterest_pipeline.errors import AwsError
 
@@ -135,13 +136,13 @@ def drop(client: CloudFormationClient, change_set: ChangeSet) -> None:
 
 def _finished(client: CloudFormationClient, identity: str, poll_seconds: float) -> DescribeChangeSetOutputTypeDef:
     deadline = time.monotonic() + _MOST_SECONDS
-    while True:
+    for _ in waits(poll_seconds):
         answer = client.describe_change_set(ChangeSetName=identity)
-        if answer["Status"] in ("CREATE_COMPLETE", "FAILED"):
-            return answer
-        if time.monotonic() > deadline:
-            raise AwsError(f"the change set {identity} is not ready after {_MOST_SECONDS} s; try again later")
-        time.sleep(poll_seconds)
+        if answer["Status"] in ("CREATE_COMPLETE", "FAILED") or time.monotonic() > deadline:
+            break
+    if answer["Status"] not in ("CREATE_COMPLETE", "FAILED"):
+        raise AwsError(f"the change set {identity} is not ready after {_MOST_SECONDS} s; try again later")
+    return answer
 
 
 def _changes(client: CloudFormationClient, first: DescribeChangeSetOutputTypeDef) -> Iterator[Change]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_kafka import KafkaClient
     from mypy_boto3_kafkaconnect import KafkaConnectClient
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 # Adaptive: CloudFormation throttles whoever looks at events often, and a long apply must outlast that.
 _CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 10}, connect_timeout=10, read_timeout=60)
+# Who nobody answers should hear of it before the tenth try.
+_FIRST_CALL = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=5, read_timeout=20)
 
 _NO_CREDENTIALS = "set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _HINTS = {
@@ -59,6 +62,7 @@ class Clients:
         s3: Takes uploads, and says whether buckets hold data.
         kafka: Tells the brokers' addresses.
         kafkaconnect: Tells how the connector fares.
+        ec2: Closes the network's default security group.
         elbv2: Tells whether the REST proxy answers.
         kinesis: Says whether the streams hold data.
         rds: Removes a database, when it is told to.
@@ -70,6 +74,7 @@ class Clients:
     s3: S3Client
     kafka: KafkaClient
     kafkaconnect: KafkaConnectClient
+    ec2: EC2Client
     elbv2: ElasticLoadBalancingv2Client
     kinesis: KinesisClient
     rds: RDSClient
@@ -92,11 +97,12 @@ def open_clients(region: str, profile: str | None = None) -> Clients:
             session.client("s3", config=_CONFIG),
             session.client("kafka", config=_CONFIG),
             session.client("kafkaconnect", config=_CONFIG),
+            session.client("ec2", config=_CONFIG),
             session.client("elbv2", config=_CONFIG),
             session.client("kinesis", config=_CONFIG),
             session.client("rds", config=_CONFIG),
             session.client("kms", config=_CONFIG),
-            session.client("sts", config=_CONFIG),
+            session.client("sts", config=_FIRST_CALL),
         )
 
 

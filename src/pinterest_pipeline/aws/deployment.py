@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from pinterest_pipeline.aws import uploads
 from pinterest_pipeline.aws.changes import Change, ChangeSet, Wish, drop, make_change_set
 from pinterest_pipeline.aws.clients import Clients, aws_says
+from pinterest_pipeline.aws.finishing import finish
 from pinterest_pipeline.aws.operations import DEAD, Event, State, event_ids, follow, state_of
 from pinterest_pipeline.aws.stacks import STACKS, Stack, Values, expected_outputs, parameters
 from pinterest_pipeline.errors import AwsError
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pinterest_pipeline.aws.settings import Settings
 
 POLL_SECONDS = 3.0
-
-_PROXY_SECONDS = 1200
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ def apply(deployment: Deployment, show: Show, *, allow_data_loss: bool = False) 
         if change_set.changes:
             _guard(deployment, change_set, allow_data_loss=allow_data_loss)
             _execute(deployment, change_set, show)
-    await_proxy(deployment, show)
+    finish(deployment.clients, deployment.outputs(deployment.states()), show.note, deployment.poll_seconds)
 
 
 def brokers(clients: Clients, outputs: Values) -> Values:
@@ -185,40 +183,6 @@ def brokers(clients: Clients, outputs: Values) -> Values:
     if not addresses:
         raise AwsError(f"the cluster {outputs['ClusterArn']} has no listener for IAM; its template asks for one")
     return {"BootstrapBrokers": addresses}
-
-
-def await_proxy(deployment: Deployment, show: Show) -> None:
-    """Wait until the REST proxy answers its load balancer, where there is one.
-
-    CloudFormation is done when the machine is started; what the machine then does shows here alone.
-
-    Raises:
-        AwsError: It does not answer in time.
-    """
-    group = deployment.outputs(deployment.states()).get("ProxyTargetGroupArn")
-    if not group:
-        return
-    deadline = time.monotonic() + _PROXY_SECONDS
-    show.note("waiting for the REST proxy to answer")
-    while not proxy_is_healthy(deployment.clients, group):
-        if time.monotonic() > deadline:
-            raise AwsError(
-                f"the REST proxy does not answer after {_PROXY_SECONDS / 60:g} minutes; open a shell on its machine "
-                "with `aws ssm start-session`, look at /var/log/cloud-init-output.log, and apply again"
-            )
-        time.sleep(deployment.poll_seconds)
-    show.note("the REST proxy answers")
-
-
-def proxy_is_healthy(clients: Clients, target_group: str) -> bool:
-    """Return whether a REST proxy answers its load balancer.
-
-    Raises:
-        AwsError: AWS does not tell.
-    """
-    with aws_says("cannot ask how the REST proxy fares"):
-        found = clients.elbv2.describe_target_health(TargetGroupArn=target_group)["TargetHealthDescriptions"]
-    return any(target.get("TargetHealth", {}).get("State") == "healthy" for target in found)
 
 
 def _resources(deployment: Deployment, stack: Stack, state: State | None) -> frozenset[Resource]:

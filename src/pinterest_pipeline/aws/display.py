@@ -95,6 +95,7 @@ def status_tables(status: Status) -> Iterable[RenderableType]:
     for name, value, about in status.needed:
         yield Text.assemble((name, "bold"), f"  {about}\n    {value}")
     yield from map(Text, status.health)
+    yield from (Text(f"next: {step}", "yellow") for step in status.steps)
 
 
 class Shown:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pinterest_pipeline.aws.clients import aws_says
+from pinterest_pipeline.aws.operations import waits
 from pinterest_pipeline.errors import AwsError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _different(client: CloudFormationClient, stack: str) -> Iterator[StackResour
 def _detect(client: CloudFormationClient, stack: str, poll_seconds: float) -> None:
     identity = client.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
     deadline = time.monotonic() + _MOST_SECONDS
-    while True:
+    for _ in waits(poll_seconds):
         answer = client.describe_stack_drift_detection_status(StackDriftDetectionId=identity)
         if answer["DetectionStatus"] == "DETECTION_COMPLETE":
             return
@@ -83,7 +84,6 @@ def _detect(client: CloudFormationClient, stack: str, poll_seconds: float) -> No
             raise AwsError(f"cannot compare all of {stack}: {reason}")
         if time.monotonic() > deadline:
             raise AwsError(f"comparing {stack} takes longer than {_MOST_SECONDS} s; try again later")
-        time.sleep(poll_seconds)
 
 
 def _drifts(stack: str, found: StackResourceDriftTypeDef) -> Iterator[Drift]:

@@ -29,6 +29,7 @@ GOOD = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 
 UNDER_WAY = "_IN_PROGRESS"
 
+_FIRST_WAIT_SECONDS = 0.1
 # What CloudFormation says of resources that fell because another did.
 _CONSEQUENCE = ("cancelled", "canceled")
 
@@ -93,6 +94,19 @@ class Event:
         return self.status.endswith("_FAILED") and not any(word in self.reason.lower() for word in _CONSEQUENCE)
 
 
+def waits(most: float) -> Iterator[None]:
+    """Wait between two looks, shortly at first and then ever longer: most answers are there at once.
+
+    Args:
+        most: The longest wait, in seconds.
+    """
+    seconds = min(most, _FIRST_WAIT_SECONDS)
+    while True:
+        yield
+        time.sleep(seconds)
+        seconds = min(most, 2 * seconds)
+
+
 def state_of(client: CloudFormationClient, name: str) -> State | None:
     """Return a stack's state; None where there is no stack of that name or ARN.
 
@@ -138,7 +152,7 @@ def follow(
     began = before is None
     seen = set(event_ids(client, state.identity) if before is None else before)
     causes: list[Event] = []
-    while True:
+    for _ in waits(poll_seconds):
         # In this order: whatever happened before the state was seen is among the events.
         now = state_of(client, state.identity) or state
         fresh = events(client, state.identity, seen)
@@ -149,7 +163,6 @@ def follow(
         if began and not now.under_way:
             break
         began = began or bool(fresh)
-        time.sleep(poll_seconds)
     if now.status in GOOD or now.status == "DELETE_COMPLETE":
         return now
     raise AwsError(f"{now.name} is {now.status}: {_cause(causes)}")

@@ -21,6 +21,7 @@ Positive = Annotated[int, Field(ge=1)]
 Account = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(role|user)/\S+$")]
 EmptyOrEmail = Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+)?$")]
 Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+_LARGEST, _SMALLEST = 16, 21
 MASTER_ROLE = "arn:aws:iam::414351767826:role/unity-catalog-prod-UCMasterRole-14S5ZJVKOTYTL"
 
 
@@ -34,7 +35,7 @@ class Network(Part):
     """The private network that Kafka, its client, the database and Airflow are in."""
 
     cidr: str = "10.42.0.0/16"
-    """Addresses of the network; it must hold 16 subnets of 256."""
+    """Addresses of the network, from a /21 to a /16; it is cut into subnets of 256."""
     zones: Literal[2, 3] = 2
     """Availability zones: 2 or 3. More cost more and survive more."""
 
@@ -217,14 +218,22 @@ def _check(settings: Settings, path: Path) -> None:
         near = get_close_matches(settings.region, regions, 1)
         meant = f", perhaps {near[0]}" if near else ""
         raise SettingsError(f"{path}: AWS has no region {settings.region!r}{meant}; give one such as us-east-1")
-    try:
-        IPv4Network(settings.network.cidr)
-    except ValueError as error:
-        raise SettingsError(f"{path}: network.cidr must be a block such as 10.42.0.0/16: {error}") from error
+    _check_network(settings.network.cidr, path)
+    if settings.database.kind == "create" and "--" in settings.prefix:
+        raise SettingsError(f"{path}: RDS takes no two hyphens in a row, as in the prefix {settings.prefix!r}")
     if settings.database.kind == "existing" and not settings.database.url:
         raise SettingsError(f'{path}: database.kind "existing" needs database.url')
     if "@" in settings.database.url:
         raise SettingsError(f"{path}: database.url must have neither user nor password; they are given when posting")
+
+
+def _check_network(cidr: str, path: Path) -> None:
+    try:
+        length = IPv4Network(cidr).prefixlen
+    except ValueError as error:
+        raise SettingsError(f"{path}: network.cidr must be a block such as 10.42.0.0/16: {error}") from error
+    if not _LARGEST <= length <= _SMALLEST:
+        raise SettingsError(f"{path}: network.cidr must be a block from /{_SMALLEST} to /{_LARGEST}; got {cidr}")
 
 
 def example() -> str:

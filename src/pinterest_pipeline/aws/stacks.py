@@ -60,7 +60,7 @@ class Stack:
     """One stack of every deployment.
 
     Attributes:
-        name: What it is called behind the deployment's prefix; also its template's name.
+        name: The end of its name in AWS, and the name of its template.
         wanted: Whether a deployment has it.
         told: What the settings say to its template.
         folder: Where its template lies.
@@ -78,7 +78,8 @@ class Stack:
 
     def full_name(self, settings: Settings) -> str:
         """Return what it is called in AWS."""
-        return f"{settings.prefix}-{self.name}"
+        # In front, since a stack's name begins with a letter and a prefix need not.
+        return f"pinterest-{settings.prefix}-{self.name}"
 
 
 def _data(settings: Settings) -> Values:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pinterest_pipeline.aws.clients import aws_says
-from pinterest_pipeline.aws.deployment import proxy_is_healthy
+from pinterest_pipeline.aws.finishing import proxy_is_healthy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pinterest_pipeline.aws.clients import Clients
     from pinterest_pipeline.aws.deployment import Deployment
     from pinterest_pipeline.aws.operations import State
+    from pinterest_pipeline.aws.settings import Settings
     from pinterest_pipeline.aws.stacks import Values
 
 NEEDED: Mapping[str, str] = {
@@ -43,11 +44,13 @@ class Status:
         stacks: Short name and state of each stack that is there or should be; None for one that is not there.
         needed: Outputs that a person needs: name, value and what it is for.
         health: How the running parts fare, in words.
+        steps: What is left for a person to do, in words.
     """
 
     stacks: Sequence[tuple[str, State | None]]
     needed: Sequence[tuple[str, str, str]]
     health: Sequence[str]
+    steps: Sequence[str]
 
 
 def status_of(deployment: Deployment) -> Status:
@@ -65,7 +68,22 @@ def status_of(deployment: Deployment) -> Status:
         if stack in wanted or stack.name in states
     ]
     needed = [(name, outputs[name], about) for name, about in NEEDED.items() if outputs.get(name)]
-    return Status(stacks, needed, [*health_of(deployment.clients, outputs)])
+    health, steps = health_of(deployment.clients, outputs), steps_left(deployment.settings, outputs)
+    return Status(stacks, needed, [*health], [*steps])
+
+
+def steps_left(settings: Settings, outputs: Values) -> Iterator[str]:
+    """Tell what is left to do that no script can do."""
+    if settings.alarm_email and "AlarmTopicArn" in outputs:
+        yield f"confirm the subscription that AWS has mailed to {settings.alarm_email}, or no alarm arrives"
+    if "DatabricksRoleArn" in outputs and settings.databricks.access == "storage-credential":
+        if not settings.databricks.external_id:
+            yield (
+                "make a storage credential of DatabricksRoleArn in Databricks, put the external id that it shows into "
+                "databricks.external_id, and apply again: until then nobody can assume the role"
+            )
+    if "DatabricksConnectionSecretArn" in outputs:
+        yield "put Airflow's connection to Databricks into DatabricksConnectionSecretArn, as docs/aws.md says"
 
 
 def health_of(clients: Clients, outputs: Values) -> Iterator[str]:

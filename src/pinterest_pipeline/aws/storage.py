@@ -174,4 +174,7 @@ def delete_key(client: KMSClient, key: str, note: Callable[[str], None]) -> None
             if code_of(error) not in ("KMSInvalidStateException", "NotFoundException"):
                 raise
             return
-    note(f"the key {key} will be deleted in {KEY_DAYS} days; until then it can be brought back")
+    note(
+        f"the key {key} will be deleted in {KEY_DAYS} days, and whatever it encrypts, a database's last snapshot too, "
+        "is lost with it; until then it can be brought back"
+    )
