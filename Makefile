@@ -5,7 +5,7 @@ RUN := $(UV) run --frozen --quiet
 export PYTHONUTF8 = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast kills lint types bench docs wheel clean setup java servers
+.PHONY: help demo test fast kills airflow lint types bench docs wheel clean setup java servers scanner
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ help:  ## list the targets
 demo: setup java  ## run the whole pipeline on this machine: rows, Kafka, Kinesis, Spark, answers, report
 	@$(RUN) python scripts/demo.py $(ARGS)
 
-test: setup java servers lint types  ## lint, types and all tests, with real servers
+test: setup java servers scanner lint types airflow  ## lint, types and all tests, with real servers
 	@rm -f .coverage .coverage.*
 	$(RUN) pytest --cov --cov-report= $(ARGS)
 	@$(RUN) coverage report
@@ -23,6 +23,10 @@ fast: setup lint types  ## lint, types and the tests that need no server and no 
 
 kills: setup java  ## kill the stream's driver at twenty moments: no record lost, none twice
 	KILLS=20 $(RUN) pytest tests/faults/test_stream_kill.py $(ARGS)
+
+airflow: setup  ## the DAG in the Airflow that MWAA runs, in an environment of its own
+	@UV_PROJECT_ENVIRONMENT=.venvs/airflow $(UV) sync --frozen --quiet --only-group airflow
+	.venvs/airflow/bin/python -m pytest -c tests/airflow/pytest.ini tests/airflow
 
 lint: setup  ## formatting and lint
 	$(RUN) ruff format --check
@@ -42,7 +46,7 @@ wheel: setup  ## build the wheel that goes to Databricks
 	$(UV) build --quiet --wheel --clear
 
 clean:  ## remove what was built, installed and run here
-	rm -rf .venv .tools dist demo-output .pinterest .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf .venv .venvs .tools dist demo-output .pinterest .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 
 setup:
 	@scripts/setup.sh python
@@ -53,3 +57,7 @@ java:
 
 servers:
 	@scripts/setup.sh servers
+
+# The policy scanner that tests/infrastructure runs over the templates.
+scanner: setup
+	@UV_PROJECT_ENVIRONMENT=.venvs/scan $(UV) sync --frozen --quiet --only-group scan

@@ -207,7 +207,7 @@ def expected_outputs(coming: Iterable[Stack], region: str) -> Values:
     return {name: form.format(region=region) for name, form in FORMS.items() if name in names}
 
 
-LATER = frozenset({"BootstrapBrokers", "RequirementsVersion"})
+LATER = frozenset({"BootstrapBrokers"})
 """What is known only after a stack was made, and is no output of it."""
 
 _ZEROS = "0" * 17
@@ -229,6 +229,5 @@ FORMS: Values = {
     "BootstrapBrokers": "not-there-yet:9098",
     "ProxyLoadBalancerArn": "arn:aws:elasticloadbalancing:{region}:000000000000:loadbalancer/net/not-there-yet/0",
     "ProxyAddress": "not-there-yet:8082",
-    "RequirementsVersion": "not-there-yet",
 }
 """Stand-ins for what is not known yet, in the form of the real thing: a plan shows resources, not their names."""

@@ -76,12 +76,12 @@ def steps_left(settings: Settings, outputs: Values) -> Iterator[str]:
     """Tell what is left to do that no script can do."""
     if settings.alarm_email and "AlarmTopicArn" in outputs:
         yield f"confirm the subscription that AWS has mailed to {settings.alarm_email}, or no alarm arrives"
-    if "DatabricksRoleArn" in outputs and settings.databricks.access == "storage-credential":
-        if not settings.databricks.external_id:
-            yield (
-                "make a storage credential of DatabricksRoleArn in Databricks, put the external id that it shows into "
-                "databricks.external_id, and apply again: until then nobody can assume the role"
-            )
+    waits_for_id = settings.databricks.access == "storage-credential" and not settings.databricks.external_id
+    if "DatabricksRoleArn" in outputs and waits_for_id:
+        yield (
+            "make a storage credential of DatabricksRoleArn in Databricks, put the external id that it shows into "
+            "databricks.external_id, and apply again: until then nobody can assume the role"
+        )
     if "DatabricksConnectionSecretArn" in outputs:
         yield "put Airflow's connection to Databricks into DatabricksConnectionSecretArn, as docs/aws.md says"
 
