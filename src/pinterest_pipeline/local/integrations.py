@@ -130,7 +130,7 @@ def read_integration(path: str, document: Mapping[str, Any], deployment: Deploym
 
 
 def _http_proxy(path: str, document: Mapping[str, Any], stage: Mapping[str, str], seconds: float) -> HttpProxy:
-    # connectionType and connectionId are left alone: they lead API Gateway into a network in which this gateway is already.
+    # connectionType and connectionId are passed over: they lead API Gateway into a network that this gateway is in.
     uri = _STAGE_VARIABLE.sub(lambda found: _stage_variable(found[1], stage), document["uri"])
     mapping = dict(_path_mapping(path, document.get("requestParameters", {}).items()))
     have, need = {name for name, _ in PATH_PARAMETER.findall(path)}, {name for name, _ in PATH_PARAMETER.findall(uri)}

@@ -1,0 +1,165 @@
+"""The API as API Gateway gets it, and as its callers know it: open to nobody, checked, and true to its own words."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx
+import pytest
+from botocore.credentials import Credentials
+from openapi_spec_validator import validate
+
+from pinterest_pipeline.aws.stacks import STACKS
+from pinterest_pipeline.local.api_document import read_api
+from pinterest_pipeline.local.authorisation import KnownCredentials
+from pinterest_pipeline.local.aws_integration import Account
+from pinterest_pipeline.local.cloud import DOCUMENT
+from pinterest_pipeline.local.gateway import application
+from pinterest_pipeline.local.integrations import Deployment
+from tests.integration.aws_emulator import ACCOUNT, REGION, emulated_aws, environment
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+Tree = Any
+
+(STREAMS,) = (stack for stack in STACKS if stack.name == "streams")
+BODY = STREAMS.template.tree["Resources"]["Api"]["Properties"]["Body"]
+ABSENT = {"Ref": "AWS::NoValue"}
+ANSWERS = [
+    (200, ""),
+    (400, "ValidationException"),
+    (400, "ResourceNotFoundException"),
+    (400, "LimitExceededException"),
+    (500, "InternalFailure"),
+]
+BODIES = {
+    "Record": {"Data": '{"ind": 7}', "PartitionKey": "7"},
+    "Records": {"records": [{"data": '{"ind": 7}', "partition-key": "7"}]},
+    "NewStream": {"ShardCount": 1},
+}
+
+
+def resolved(node: Tree, private: bool) -> Tree:
+    """Return the document as CloudFormation hands it on, with or without a private link."""
+    if isinstance(node, list):
+        return [resolved(one, private) for one in node]
+    if not isinstance(node, dict) or node == ABSENT:
+        return node
+    match node:
+        case {"Fn::If": ["PrivateProxy", then, otherwise]}:
+            value = resolved(then if private else otherwise, private)
+        case {"Fn::Sub": text}:
+            value = text.replace("${AWS::Partition}", "aws").replace("${AWS::Region}", REGION)
+        case {"Fn::GetAtt": [name, attribute]}:
+            value = f"{name}.{attribute}"
+        case {"Ref": name}:
+            value = name
+        case _:
+            values = {key: resolved(one, private) for key, one in node.items()}
+            value = {key: one for key, one in values.items() if one != ABSENT}
+    return value
+
+
+def operations(document: Tree) -> Iterator[tuple[str, str, Tree]]:
+    for path, item in document["paths"].items():
+        yield from ((path, name, operation) for name, operation in item.items() if name != "parameters")
+
+
+OPERATIONS = [pytest.param(path, op, id=f"{name} {path}") for path, name, op in operations(BODY)]
+ON_STREAMS = [
+    pytest.param(path, name.upper(), op, id=f"{name} {path}")
+    for path, name, op in operations(BODY)
+    if path.startswith("/streams")
+]
+
+
+def keys(node: Tree) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        yield from node
+    if isinstance(node, Mapping | list):
+        for child in node.values() if isinstance(node, Mapping) else node:
+            yield from keys(child)
+
+
+@pytest.mark.parametrize("private", [True, False], ids=["through a link", "through the internet"])
+def test_what_aws_gets_is_openapi_without_any_function(private: bool) -> None:
+    document = resolved(BODY, private)
+    validate(document)
+    assert not {key for key in keys(document) if key.startswith("Fn::")}
+
+
+def test_the_rest_proxy_is_reached_through_the_link_where_there_is_one() -> None:
+    def connection(private: bool) -> tuple[object, object]:
+        way = resolved(BODY, private)["paths"]["/{proxy+}"]["x-amazon-apigateway-any-method"]
+        integration = way["x-amazon-apigateway-integration"]
+        return integration["connectionType"], integration.get("connectionId")
+
+    assert connection(private=True) == ("VPC_LINK", "VpcLink")
+    assert connection(private=False) == ("INTERNET", None)
+
+
+@pytest.mark.parametrize(("path", "operation"), OPERATIONS)
+def test_every_method_wants_a_signature(path: str, operation: Tree) -> None:
+    assert operation["security"] == [{"sigv4": []}], path
+
+
+@pytest.mark.parametrize(("path", "operation"), OPERATIONS)
+def test_every_body_and_every_parameter_is_checked(path: str, operation: Tree) -> None:
+    name = operation.get("x-amazon-apigateway-request-validator", BODY["x-amazon-apigateway-request-validator"])
+    checks = BODY["x-amazon-apigateway-request-validators"][name]
+    assert checks == {"validateRequestBody": True, "validateRequestParameters": True}
+    media = operation.get("requestBody", {"content": {}})["content"].values()
+    assert all(one["schema"]["$ref"].rpartition("/")[2] in BODY["components"]["schemas"] for one in media), path
+
+
+async def ended(call: httpx.Request, status: int, kind: str) -> int:
+    """Return how the gateway ends this call when Kinesis answers like this."""
+    kinesis = httpx.MockTransport(lambda _: httpx.Response(status, json={"__type": kind}))
+    api = read_api(DOCUMENT.read_text(encoding="utf-8"), Deployment({"restProxy": "proxy:8082"}, REGION))
+    account = Account("http://kinesis/", Credentials("local", "made-up"))
+    app = application(api, KnownCredentials(), account, httpx.AsyncClient(transport=kinesis))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+        return (await client.send(call)).status_code
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), ON_STREAMS)
+def test_callers_see_every_status_that_is_documented_and_no_other(path: str, method: str, operation: Tree) -> None:
+    told = " ".join([*operation["responses"], *(one["description"] for one in operation["responses"].values())])
+    content = operation.get("requestBody", {"content": {}})["content"]
+    bodies = [BODIES[one["schema"]["$ref"].rpartition("/")[2]] for one in content.values()]
+    call = httpx.Request(method, f"http://api{path.format(**{'stream-name': 'x'})}", json=bodies[0] if bodies else None)
+    seen = {asyncio.run(ended(call, status, kind)) for status, kind in ANSWERS}
+    assert seen == {int(one) for one in re.findall(r"\b[2-5]\d\d\b", told)}
+
+
+@pytest.fixture(scope="module")
+def cloudformation(tmp_path_factory: pytest.TempPathFactory) -> Iterator["CloudFormationClient"]:
+    with emulated_aws(tmp_path_factory.mktemp("aws")) as url, pytest.MonkeyPatch.context() as patched:
+        for name, value in environment(url).items():
+            patched.setenv(name, value)
+        yield boto3.client("cloudformation", region_name=REGION)
+
+
+# The emulator knows no VPC links, so the private way is not for it.
+@pytest.mark.parametrize("proxy", ["none", "public"])
+def test_cloudformation_makes_the_streams_and_the_api(cloudformation: "CloudFormationClient", proxy: str) -> None:
+    values = {
+        "Prefix": f"api-{proxy}",
+        "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0",
+        "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
+        "Proxy": proxy,
+        "ProxyAddress": "proxy.example:8082",
+    }
+    cloudformation.create_stack(
+        StackName=proxy,
+        TemplateBody=STREAMS.template.body,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
+    )
+    waiter = cloudformation.get_waiter("stack_create_complete")
+    waiter.wait(StackName=proxy, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    (stack,) = cloudformation.describe_stacks(StackName=proxy)["Stacks"]
+    assert {one["OutputKey"] for one in stack["Outputs"]} == STREAMS.template.outputs

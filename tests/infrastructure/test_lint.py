@@ -1,0 +1,41 @@
+"""Every template at cfn-lint's strictest, as CloudFormation gets it: with what it includes."""
+
+import json
+
+import pytest
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+
+from pinterest_pipeline.aws.stacks import STACKS, Stack
+
+STRICTEST = ManualArgs(
+    include_checks=["I"],
+    include_experimental=True,
+    # A number where a text belongs is a finding as well.
+    configure_rules={"E3012": {"strict": True}},
+    # What a region lacks, such as a type of resource, is a finding too.
+    regions=["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2"],
+)
+
+
+def findings(template: str) -> list[str]:
+    return [f"line {one.linenumber}: {one.rule.id} {one.message}" for one in lint(template, config=STRICTEST)]
+
+
+@pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.name)
+def test_a_template_has_no_finding(stack: Stack) -> None:
+    assert findings(json.dumps(stack.template.tree, indent=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("resource", "rule"),
+    [
+        ({"Type": "AWS::Kinesis::Stream", "Properties": {"ShardCount": "1"}}, "E3012"),
+        ({"Type": "AWS::Kinesis::Stream", "Properties": {"Shards": 1}}, "E3002"),
+        ({"Type": "AWS::RDS::DBInstance", "Properties": {"DBInstanceClass": "db.t4g.micro"}}, "I3011"),
+        ({"Type": "AWS::Kinesis::Stream", "Properties": {"Name": "a"}}, "I4010"),
+    ],
+)
+def test_what_is_wrong_is_found_down_to_what_is_only_missing(resource: dict[str, object], rule: str) -> None:
+    found = findings(json.dumps({"Resources": {"One": resource}}))
+    assert any(f" {rule} " in one for one in found), found
