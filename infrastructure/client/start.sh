@@ -83,7 +83,7 @@ check_settings() {
   need AWS_REGION '[a-z]{2}(-[a-z]+)+-[0-9]+' 'a region such as eu-west-1'
   need ARTIFACTS_BUCKET '[a-z0-9][a-z0-9.-]+[a-z0-9]' 'the name of a bucket'
   for key in KAFKA_ARCHIVE_KEY IAM_JAR_KEY CONFLUENT_ARCHIVE_KEY; do
-    need "${key}" 'archives/[0-9a-f]{64}/[A-Za-z0-9._-]+' 'archives/<sha256>/<file name>'
+    need "${key}" 'archives/[0-9a-f]{64}/[A-Za-z0-9][A-Za-z0-9._-]*' 'archives/<sha256>/<file name>'
   done
   need BOOTSTRAP_BROKERS '[A-Za-z0-9.-]+:[0-9]+(,[A-Za-z0-9.-]+:[0-9]+)*' 'host:port, several separated by commas'
   need PREFIX '[a-z0-9][a-z0-9-]{1,30}[a-z0-9]' '3 to 32 lower-case letters, digits and inner hyphens'
@@ -96,7 +96,7 @@ check_settings() {
 check_machine() {
   local program
   [[ ${EUID} -eq 0 || -n ${ROOT} ]] || die "run it as root"
-  for program in aws curl dnf flock rpm systemctl tar useradd; do
+  for program in aws cmp curl dnf flock getent gzip rpm sha256sum systemctl tar useradd; do
     type -P "${program}" >/dev/null || die "there is no ${program}; use the standard image of Amazon Linux 2023"
   done
   mkdir -p "${ROOT}${INSTALLED}"
@@ -299,6 +299,7 @@ RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallErrorNumber=EPERM
 SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
 UMask=0077
 
 [Install]

@@ -79,6 +79,7 @@ def test_a_proxy_that_does_not_answer_shows_its_journal(sandbox: Sandbox) -> Non
         ("ARTIFACTS_BUCKET", "Bucket"),
         ("KAFKA_ARCHIVE_KEY", "kafka.tgz"),
         ("IAM_JAR_KEY", f"archives/{'0' * 64}/../jar"),
+        ("IAM_JAR_KEY", f"archives/{'0' * 64}/.."),
         ("CONFLUENT_ARCHIVE_KEY", f"archives/{'0' * 63}/confluent.tar.gz"),
         ("BOOTSTRAP_BROKERS", "broker"),
         ("BOOTSTRAP_BROKERS", "broker:9098\nproducer.acks=0"),

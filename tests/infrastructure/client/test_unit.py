@@ -11,13 +11,13 @@ from tests.infrastructure.client.sandbox import Sandbox
 
 UNIT = "etc/systemd/system/kafka-rest.service"
 # In tenths, of 10: a service without any of the unit's settings has 9.6, and systemd calls less than 5 ok.
-MOST_EXPOSURE = 20
+MOST_EXPOSURE = 15
 
 
 @pytest.fixture
 def systemd_analyze() -> str:
     found = shutil.which("systemd-analyze")
-    if found is None and "CI" not in os.environ:
+    if found is None and os.environ.get("CI") != "true":
         pytest.skip("there is no systemd-analyze here")
     assert found
     return found
