@@ -23,7 +23,7 @@ readonly IAM_JAR_KEY=${IAM_JAR_KEY:-}
 readonly CONFLUENT_ARCHIVE_KEY=${CONFLUENT_ARCHIVE_KEY:-}
 # The listeners with IAM authentication: host:port, separated by commas.
 readonly BOOTSTRAP_BROKERS=${BOOTSTRAP_BROKERS:-}
-# The topics are <PREFIX>.pin, <PREFIX>.geo and <PREFIX>.user. What they are made with; one that is there stays as it is.
+# The topics are <PREFIX>.pin, <PREFIX>.geo and <PREFIX>.user. One that is there already stays as it is.
 readonly PREFIX=${PREFIX:-}
 readonly PARTITIONS=${PARTITIONS:-}
 readonly REPLICATION_FACTOR=${REPLICATION_FACTOR:-}
@@ -317,8 +317,8 @@ make_topics() {
     # The tool says why in its first line, on standard output.
     there=${there%%$'\n'*}
     tries=$((tries - 1))
-    [[ ${tries} -gt 0 ]] || die "no broker of ${BOOTSTRAP_BROKERS} lists its topics (${there:-it said nothing}); check" \
-      "the cluster, its security group and what the machine's role may do there"
+    [[ ${tries} -gt 0 ]] || die "no broker of ${BOOTSTRAP_BROKERS} lists its topics (${there:-it said nothing});" \
+      "check the cluster, its security group and what the machine's role may do there"
     say "the brokers do not list their topics yet (${there:-they said nothing}); asking again"
     sleep 15
   done
