@@ -152,12 +152,12 @@ def test_apply_makes_what_was_planned_and_a_second_one_changes_nothing(deploymen
     plans = planned(deployment)
     first = made(deployment)
     prefix = deployment.settings.prefix
-    assert first.changed == {f"pinterest-{prefix}-{name}": len(one.changes) for name, one in plans.items()}
+    assert first.changed == {f"pipeline-{prefix}-{name}": len(one.changes) for name, one in plans.items()}
     assert statuses(deployment) == {"data": "CREATE_COMPLETE", "streams": "CREATE_COMPLETE"}
     assert {event.resource for event in first.events if event.status == "CREATE_COMPLETE"} > {"Key", "Pin", "Queue"}
 
     second = made(deployment)
-    assert second.changed == {f"pinterest-{prefix}-data": 0, f"pinterest-{prefix}-streams": 0}
+    assert second.changed == {f"pipeline-{prefix}-data": 0, f"pipeline-{prefix}-streams": 0}
     assert second.events == []
     assert all(not one.changes for one in planned(deployment).values())
 
@@ -171,8 +171,8 @@ def test_a_changed_setting_changes_what_it_is_about(deployment: Deployment) -> N
     assert (change.action, change.resource, change.replacement) == ("Modify", "Queue", "False")
     assert change.properties == ("VisibilityTimeout",)
     assert made(longer).changed == {
-        f"pinterest-{longer.settings.prefix}-data": 0,
-        f"pinterest-{longer.settings.prefix}-streams": 1,
+        f"pipeline-{longer.settings.prefix}-data": 0,
+        f"pipeline-{longer.settings.prefix}-streams": 1,
     }
     assert planned(longer)["streams"].changes == ()
 
@@ -216,10 +216,10 @@ def test_a_plan_that_was_interrupted_does_not_stand_in_the_way(deployment: Deplo
     assert next(plans).stack.name == "data"
     # What a plan that is killed between its two calls leaves: a stack that is only a change set.
     deployment.clients.cloudformation.create_change_set(
-        StackName=f"pinterest-{deployment.settings.prefix}-data",
+        StackName=f"pipeline-{deployment.settings.prefix}-data",
         ChangeSetName="left",
         ChangeSetType="CREATE",
-        TemplateBody=deployment.catalogue[0].template.body,
+        TemplateBody=deployment.catalogue[0].template.body({}),
         Parameters=[{"ParameterKey": "Prefix", "ParameterValue": deployment.settings.prefix}],
     )
     assert statuses(deployment) == {"data": "REVIEW_IN_PROGRESS"}
@@ -319,4 +319,4 @@ def test_a_removal_waits_for_what_is_under_way(deployment: Deployment) -> None:
         apply(deployment, Watcher("Pin CREATE_IN_PROGRESS"))
     destroy(deployment, Watcher(), Data.DELETE)
     assert statuses(deployment) == {}
-    assert state_of(deployment.clients.cloudformation, f"pinterest-{deployment.settings.prefix}-streams") is None
+    assert state_of(deployment.clients.cloudformation, f"pipeline-{deployment.settings.prefix}-streams") is None

@@ -69,7 +69,7 @@ def test_the_life_of_a_deployment(aws: Mapping[str, str], settings: Path) -> Non
     assert "not there" in run(aws, settings, "status")
 
     made = run(aws, settings, "apply", "--yes")
-    assert f"create complete pinterest-{name}-streams" in made
+    assert f"create complete pipeline-{name}-streams" in made
     status = run(aws, settings, "status")
     for words in ("CREATE_COMPLETE", "InvokeUrl", "execute-api", "LandingLocation", "s3://", "StreamArns"):
         assert words in status
@@ -80,7 +80,7 @@ def test_the_life_of_a_deployment(aws: Mapping[str, str], settings: Path) -> Non
     assert "Everything is as the templates say" in run(aws, settings, "drift")
 
     removed = run(aws, settings, "destroy", "--yes")
-    assert f"pinterest-{name}-data stays" in removed
+    assert f"pipeline-{name}-data stays" in removed
     assert run(aws, settings, "destroy", "--yes", "--delete-data").count("deleted the bucket") == 3
     assert "not there" in run(aws, settings, "status")
 

@@ -1,5 +1,6 @@
 """The calls that no emulator carries: asked and answered as botocore's own models of the services have it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from botocore.stub import ANY, Stubber
 
 from pinterest_pipeline.aws import storage
+from pinterest_pipeline.aws.answers import answers
 from pinterest_pipeline.aws.clients import Clients, aws_says, open_clients
-from pinterest_pipeline.aws.deployment import brokers
 from pinterest_pipeline.aws.finishing import await_proxy, close_default_group, proxy_is_healthy
+from pinterest_pipeline.aws.operations import State
 from pinterest_pipeline.aws.status import health_of
 from pinterest_pipeline.errors import AwsError, SettingsError
 
@@ -29,7 +31,7 @@ def clients() -> Clients:
         return open_clients("us-east-1")
 
 
-def answers(client: BaseClient, *scripted: Call) -> Stubber:
+def answering(client: BaseClient, *scripted: Call) -> Stubber:
     """Have a client answer these calls, in this order, and no other."""
     stub = Stubber(client)
     for operation, asked, answer in scripted:
@@ -82,24 +84,50 @@ def test_without_credentials_nothing_is_called(monkeypatch: pytest.MonkeyPatch) 
         open_clients("us-east-1", "nobody")
 
 
-def test_the_brokers_are_those_of_the_listener_for_iam(clients: Clients) -> None:
-    asked = ("get_bootstrap_brokers", {"ClusterArn": CLUSTER}, {"BootstrapBrokerStringSaslIam": "b-1:9098,b-2:9098"})
-    with answers(clients.kafka, asked):
-        assert brokers(clients, {"ClusterArn": CLUSTER}) == {"BootstrapBrokers": "b-1:9098,b-2:9098"}
-    assert brokers(clients, {}) == {}
+def deployed(**parameters: str) -> State:
+    return State("s", "arn", "CREATE_COMPLETE", {}, parameters, datetime.now(UTC))
+
+
+ASK_BROKERS: Call = (
+    "get_bootstrap_brokers",
+    {"ClusterArn": CLUSTER},
+    {"BootstrapBrokerStringSaslIam": "b-2:9098,b-1:9098"},
+)
+NO_LOG_ROLE: Call = ("get_account", {}, {})
+
+
+def test_the_brokers_are_those_of_the_listener_for_iam_in_one_order(clients: Clients) -> None:
+    with answering(clients.kafka, ASK_BROKERS), answering(clients.apigateway, NO_LOG_ROLE):
+        told = answers(clients, {"ClusterArn": CLUSTER}, {})
+    assert told == {"BootstrapBrokers": "b-1:9098,b-2:9098", "LogRoleArn": ""}
+
+
+def test_brokers_that_are_in_use_are_kept_as_long_as_the_cluster_is_the_same(clients: Clients) -> None:
+    states = {"clients": deployed(ClusterArn=CLUSTER, BootstrapBrokers="b-3:9098"), "streams": deployed(LogRoleArn="")}
+    assert answers(clients, {"ClusterArn": CLUSTER}, states)["BootstrapBrokers"] == "b-3:9098"
+    other = ("get_bootstrap_brokers", {"ClusterArn": f"{CLUSTER}2"}, {"BootstrapBrokerStringSaslIam": "b-9:9098"})
+    with answering(clients.kafka, other):
+        assert answers(clients, {"ClusterArn": f"{CLUSTER}2"}, states)["BootstrapBrokers"] == "b-9:9098"
 
 
 def test_a_cluster_without_that_listener_is_refused(clients: Clients) -> None:
     asked = ("get_bootstrap_brokers", {"ClusterArn": CLUSTER}, {"BootstrapBrokerStringTls": "b-1:9094"})
-    with answers(clients.kafka, asked), pytest.raises(AwsError, match="no listener for IAM"):
-        brokers(clients, {"ClusterArn": CLUSTER})
+    with answering(clients.kafka, asked), pytest.raises(AwsError, match="no listener for IAM"):
+        answers(clients, {"ClusterArn": CLUSTER}, {})
+
+
+def test_a_role_for_logs_that_the_account_has_is_not_replaced(clients: Clients) -> None:
+    with answering(clients.apigateway, ("get_account", {}, {"cloudwatchRoleArn": "arn:aws:iam::1:role/theirs"})):
+        assert answers(clients, {}, {}) == {"LogRoleArn": "arn:aws:iam::1:role/theirs"}
+    # What this deployment has made is the account's from then on; asking again would take it for somebody else's.
+    assert answers(clients, {}, {"streams": deployed(LogRoleArn="")}) == {"LogRoleArn": ""}
 
 
 @pytest.mark.parametrize(("states", "healthy"), [([], False), (["initial"], False), (["unhealthy", "healthy"], True)])
 def test_the_proxy_answers_where_one_target_is_healthy(clients: Clients, states: list[str], healthy: bool) -> None:
     found = [{"Target": {"Id": "i-1"}, "TargetHealth": {"State": state}} for state in states]
     asked = ("describe_target_health", {"TargetGroupArn": GROUP}, {"TargetHealthDescriptions": found})
-    with answers(clients.elbv2, asked):
+    with answering(clients.elbv2, asked):
         assert proxy_is_healthy(clients, GROUP) is healthy
 
 
@@ -120,7 +148,7 @@ def test_the_default_security_group_is_closed_once(clients: Clients) -> None:
     opened = {"GroupId": "sg-1", "IpPermissions": [inward], "IpPermissionsEgress": [outward]}
     asked = {"GroupIds": ["sg-1"]}
     notes: list[str] = []
-    first = answers(
+    first = answering(
         clients.ec2,
         ("describe_security_groups", asked, {"SecurityGroups": [opened]}),
         ("revoke_security_group_ingress", {"GroupId": "sg-1", "IpPermissions": [inward]}, {}),
@@ -130,7 +158,7 @@ def test_the_default_security_group_is_closed_once(clients: Clients) -> None:
         close_default_group(clients, "sg-1", notes.append)
         first.assert_no_pending_responses()
     assert len(notes) == 1
-    with answers(clients.ec2, ("describe_security_groups", asked, {"SecurityGroups": [{"GroupId": "sg-1"}]})):
+    with answering(clients.ec2, ("describe_security_groups", asked, {"SecurityGroups": [{"GroupId": "sg-1"}]})):
         close_default_group(clients, "sg-1", notes.append)
     assert len(notes) == 1
 
@@ -138,7 +166,7 @@ def test_the_default_security_group_is_closed_once(clients: Clients) -> None:
 def test_the_health_of_what_runs_is_said_in_words(clients: Clients) -> None:
     unhealthy: Call = ("describe_target_health", {"TargetGroupArn": GROUP}, {"TargetHealthDescriptions": []})
     failed = ("describe_connector", {"connectorArn": CONNECTOR}, {"connectorState": "FAILED"})
-    with answers(clients.elbv2, unhealthy), answers(clients.kafkaconnect, failed):
+    with answering(clients.elbv2, unhealthy), answering(clients.kafkaconnect, failed):
         outputs = {"ProxyTargetGroupArn": GROUP, "ConnectorArn": CONNECTOR}
         assert [*health_of(clients, outputs)] == ["the REST proxy does not answer", "the connector is FAILED"]
     assert [*health_of(clients, {})] == []
@@ -148,7 +176,7 @@ def test_a_database_is_deleted_with_a_last_snapshot(clients: Clients) -> None:
     unlocked = {"DBInstanceIdentifier": "db", "DeletionProtection": False, "ApplyImmediately": True}
     deleted = {"DBInstanceIdentifier": "db", "FinalDBSnapshotIdentifier": ANY}
     notes: list[str] = []
-    stub = answers(clients.rds, ("modify_db_instance", unlocked, {}), ("delete_db_instance", deleted, {}))
+    stub = answering(clients.rds, ("modify_db_instance", unlocked, {}), ("delete_db_instance", deleted, {}))
     stub.add_client_error("describe_db_instances", "DBInstanceNotFound", http_status_code=404)
     with stub:
         storage.delete_database(clients.rds, "db", notes.append)
@@ -166,7 +194,7 @@ def test_a_database_that_is_gone_is_no_trouble(clients: Clients) -> None:
 def test_a_bucket_that_fills_again_while_it_is_deleted_is_emptied_again(clients: Clients) -> None:
     late = {"Versions": [{"Key": "log", "VersionId": "1"}]}
     deleted = {"Bucket": "b", "Delete": {"Objects": [{"Key": "log", "VersionId": "1"}], "Quiet": True}}
-    stub = answers(clients.s3, ("list_object_versions", {"Bucket": "b"}, {}))
+    stub = answering(clients.s3, ("list_object_versions", {"Bucket": "b"}, {}))
     stub.add_client_error("delete_bucket", "BucketNotEmpty", http_status_code=409)
     stub.add_response("list_object_versions", late, {"Bucket": "b"})
     stub.add_response("delete_objects", {}, deleted)
@@ -179,7 +207,7 @@ def test_a_bucket_that_fills_again_while_it_is_deleted_is_emptied_again(clients:
 
 def test_an_object_that_cannot_be_deleted_is_named(clients: Clients) -> None:
     held = {"Errors": [{"Key": "log", "Message": "it is under legal hold"}]}
-    stub = answers(
+    stub = answering(
         clients.s3, ("list_object_versions", {"Bucket": "b"}, {"Versions": [{"Key": "log", "VersionId": "1"}]})
     )
     stub.add_response("delete_objects", held)
@@ -205,7 +233,7 @@ def test_a_stream_that_is_gone_holds_no_records(clients: Clients) -> None:
 )
 def test_a_shard_is_looked_through_until_its_end(clients: Clients, pages: list[dict[str, Any]], full: bool) -> None:
     record = {"SequenceNumber": "1", "Data": b"{}", "PartitionKey": "1"}
-    stub = answers(
+    stub = answering(
         clients.kinesis,
         ("list_shards", {"StreamName": "s"}, {"Shards": [shard("shardId-0")]}),
         (

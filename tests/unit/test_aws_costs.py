@@ -67,7 +67,7 @@ def test_whatever_the_defaults_use_is_in_the_price_list(settings: Settings) -> N
 def test_brokers_are_paid_by_the_hour_and_their_disks_by_the_gigabyte() -> None:
     settings = Settings(network=Network(zones=3), kafka=Kafka(brokers_per_zone=2, volume_gb=100))
     assert monthly(settings, "AWS::MSK::Cluster") == {
-        "broker kafka.t3.small": round(6 * 730 * price("broker kafka.t3.small"), 2),
+        "broker kafka.m7g.large": round(6 * 730 * price("broker kafka.m7g.large"), 2),
         "broker storage": round(600 * price("broker storage"), 2),
     }
 

@@ -12,6 +12,8 @@ from pinterest_pipeline.aws.templates import Template
 from pinterest_pipeline.errors import AwsError
 
 API = """\
+Conditions:
+  PrivateProxy: !Equals [!Ref Proxy, private]
 Resources:
   Api:
     Type: AWS::ApiGateway::RestApi
@@ -34,9 +36,9 @@ def template(folder: Path, text: str) -> Template:
     return Template(file)
 
 
-def deployment(folder: Path, document: str) -> str:
+def deployment(folder: Path, document: str, values: dict[str, str] | None = None) -> str:
     (folder / "api.yaml").write_text(document, encoding="utf-8")
-    resources = template(folder, API).tree["Resources"]
+    resources = json.loads(template(folder, API).body(values or {}))["Resources"]
     (name,) = resources.keys() - {"Api", "Stage"}
     assert resources["Stage"]["Properties"]["DeploymentId"] == {"Ref": name}
     assert resources["Stage"]["DependsOn"] == name
@@ -62,7 +64,7 @@ def test_short_tags_are_written_out(tmp_path: Path, short: str, long: object) ->
 
 def test_the_api_is_part_of_the_template(tmp_path: Path) -> None:
     (tmp_path / "api.yaml").write_text("openapi: 3.0.1\nuri: {'Fn::Sub': '${AWS::Region}'}", encoding="utf-8")
-    body = json.loads(template(tmp_path, API).body)["Resources"]["Api"]["Properties"]["Body"]
+    body = json.loads(template(tmp_path, API).body({}))["Resources"]["Api"]["Properties"]["Body"]
     assert body == {"openapi": "3.0.1", "uri": {"Fn::Sub": "${AWS::Region}"}}
 
 
@@ -72,18 +74,25 @@ def test_a_changed_api_is_deployed_anew_and_an_unchanged_one_is_not(tmp_path: Pa
     assert deployment(tmp_path, "title: two") != before
 
 
+def test_another_way_to_the_proxy_is_deployed_anew_and_another_rate_is_not(tmp_path: Path) -> None:
+    document = "connectionType: {'Fn::If': [PrivateProxy, VPC_LINK, INTERNET]}"
+    private = deployment(tmp_path, document, {"Proxy": "private", "ThrottleRate": "1"})
+    assert deployment(tmp_path, document, {"Proxy": "private", "ThrottleRate": "2"}) == private
+    assert deployment(tmp_path, document, {"Proxy": "public", "ThrottleRate": "1"}) != private
+
+
 # No deadline: each example makes a folder.
 @settings(deadline=None, max_examples=50)
 @given(st.text(min_size=1, max_size=30))
 def test_any_text_of_the_api_arrives_as_it_is(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("api")
     (folder / "api.yaml").write_text(yaml.safe_dump({"title": text}), encoding="utf-8")
-    assert json.loads(template(folder, API).body)["Resources"]["Api"]["Properties"]["Body"] == {"title": text}
+    assert json.loads(template(folder, API).body({}))["Resources"]["Api"]["Properties"]["Body"] == {"title": text}
 
 
 def test_a_template_that_cloudformation_would_not_take_is_refused_here(tmp_path: Path) -> None:
     with pytest.raises(AwsError, match="takes 51,200; split it"):
-        _ = template(tmp_path, f"Resources: {{}}\nDescription: {'x' * 52_000}").body
+        template(tmp_path, f"Resources: {{}}\nDescription: {'x' * 52_000}").body({})
 
 
 @pytest.mark.parametrize("text", ["Resources: [", "a: !Ref {b"])

@@ -24,6 +24,7 @@ from pinterest_pipeline.errors import AwsError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
@@ -58,6 +59,7 @@ class Clients:
     """The services that the driver calls.
 
     Attributes:
+        apigateway: Tells the account's role for logs.
         cloudformation: Makes, changes and removes everything.
         s3: Takes uploads, and says whether buckets hold data.
         kafka: Tells the brokers' addresses.
@@ -70,6 +72,7 @@ class Clients:
         sts: Tells which account this is.
     """
 
+    apigateway: APIGatewayClient
     cloudformation: CloudFormationClient
     s3: S3Client
     kafka: KafkaClient
@@ -93,6 +96,7 @@ def open_clients(region: str, profile: str | None = None) -> Clients:
         if session.get_credentials() is None:
             raise NoCredentialsError
         return Clients(
+            session.client("apigateway", config=_CONFIG),
             session.client("cloudformation", config=_CONFIG),
             session.client("s3", config=_CONFIG),
             session.client("kafka", config=_CONFIG),

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pinterest_pipeline.aws import uploads
+from pinterest_pipeline.aws.answers import answers
 from pinterest_pipeline.aws.changes import Change, ChangeSet, Wish, drop, make_change_set
 from pinterest_pipeline.aws.clients import Clients, aws_says
 from pinterest_pipeline.aws.finishing import finish
 from pinterest_pipeline.aws.operations import DEAD, Event, State, event_ids, follow, state_of
-from pinterest_pipeline.aws.stacks import STACKS, Stack, Values, expected_outputs, parameters
+from pinterest_pipeline.aws.stacks import STACKS, Stack, expected_outputs, parameters
 from pinterest_pipeline.errors import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pinterest_pipeline.aws.settings import Settings
+    from pinterest_pipeline.aws.templates import Values
 
 POLL_SECONDS = 3.0
 
@@ -54,13 +56,13 @@ class Deployment:
         return {name: state for name, state in found.items() if state}
 
     def outputs(self, states: Mapping[str, State]) -> Values:
-        """Return what stacks gave, and what can only be asked for once they are there.
+        """Return what stacks gave, and what AWS only tells who asks.
 
         Raises:
             AwsError: AWS does not tell.
         """
         given = {name: value for state in states.values() if state.there for name, value in state.outputs.items()}
-        return {**given, **brokers(self.clients, given)}
+        return {**given, **answers(self.clients, given, states)}
 
 
 class Show(Protocol):
@@ -169,22 +171,6 @@ def apply(deployment: Deployment, show: Show, *, allow_data_loss: bool = False) 
     finish(deployment.clients, deployment.outputs(deployment.states()), show.note, deployment.poll_seconds)
 
 
-def brokers(clients: Clients, outputs: Values) -> Values:
-    """Return the brokers' addresses where there is a cluster: CloudFormation does not give them.
-
-    Raises:
-        AwsError: AWS does not tell, or the cluster has no listener for IAM.
-    """
-    if "ClusterArn" not in outputs:
-        return {}
-    with aws_says("cannot ask for the brokers' addresses"):
-        answer = clients.kafka.get_bootstrap_brokers(ClusterArn=outputs["ClusterArn"])
-    addresses = answer.get("BootstrapBrokerStringSaslIam")
-    if not addresses:
-        raise AwsError(f"the cluster {outputs['ClusterArn']} has no listener for IAM; its template asks for one")
-    return {"BootstrapBrokers": addresses}
-
-
 def _resources(deployment: Deployment, stack: Stack, state: State | None) -> frozenset[Resource]:
     if state is None or not state.there:
         return frozenset()
@@ -203,13 +189,9 @@ def _after(stack: Stack, there: frozenset[Resource], changes: Iterable[Change]) 
 
 def _wish(deployment: Deployment, stack: Stack, state: State | None, outputs: Values, expected: Values) -> Wish:
     settings = deployment.settings
-    return Wish(
-        stack.full_name(settings),
-        "UPDATE" if state and state.there else "CREATE",
-        stack.template.body,
-        parameters(stack, settings, uploads.names(settings), outputs, expected),
-        settings.tags,
-    )
+    values = parameters(stack, settings, uploads.names(settings), outputs, expected)
+    kind: Literal["CREATE", "UPDATE"] = "UPDATE" if state and state.there else "CREATE"
+    return Wish(stack.full_name(settings), kind, stack.template.body(values), values, settings.tags)
 
 
 def _settled(deployment: Deployment, state: State | None, show: Show) -> State | None:

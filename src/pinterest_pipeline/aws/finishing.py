@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pinterest_pipeline.aws.clients import Clients
-    from pinterest_pipeline.aws.stacks import Values
+    from pinterest_pipeline.aws.templates import Values
 
 _PROXY_SECONDS = 1200
 

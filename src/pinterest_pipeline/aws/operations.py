@@ -43,6 +43,7 @@ class State:
         identity: Its ARN, which outlives it.
         status: CloudFormation's word.
         outputs: Its outputs.
+        parameters: What it was told.
         changed: When it was last changed.
     """
 
@@ -50,6 +51,7 @@ class State:
     identity: str
     status: str
     outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
     changed: datetime
 
     @property
@@ -123,7 +125,8 @@ def state_of(client: CloudFormationClient, name: str) -> State | None:
             raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     changed = found.get("LastUpdatedTime", found["CreationTime"])
-    return State(found["StackName"], found["StackId"], found["StackStatus"], outputs, changed)
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
+    return State(found["StackName"], found["StackId"], found["StackStatus"], outputs, parameters, changed)
 
 
 def follow(

@@ -60,8 +60,8 @@ class Kafka(Part):
 
     kind: Literal["provisioned", "serverless", "none"] = "provisioned"
     """What the cluster is; "none" leaves the batch half out: no Kafka, client, REST proxy and connector."""
-    broker_type: str = "kafka.t3.small"
-    """Size of a broker; production begins at kafka.m7g.large."""
+    broker_type: str = "kafka.m7g.large"
+    """Size of a broker; kafka.t3.small costs a quarter, for a try, where MSK takes it for the version."""
     brokers_per_zone: Positive = 1
     """Brokers in each zone."""
     volume_gb: Positive = 50
@@ -92,8 +92,8 @@ class Connector(Part):
     """Zip of Confluent's S3 sink connector, downloaded from Confluent after reading its licence."""
     plugin_sha256: Digest = ""
     """SHA-256 of that zip, in hex."""
-    rotate_interval_ms: Positive = 600_000
-    """A file spans at most so much of its records' own time, in milliseconds."""
+    rotate_interval_ms: Positive = 60_000
+    """How long a record waits for its file at most, in milliseconds."""
     flush_size: Positive = 10_000
     """Records a file, at most."""
     worker_units: Literal[1, 2, 4, 8] = 1

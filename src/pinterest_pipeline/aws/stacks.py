@@ -5,20 +5,14 @@ is, in this order: what the settings say, what an upload was called, the output 
 the template's own default.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from pinterest_pipeline.aws.settings import Settings
-from pinterest_pipeline.aws.templates import FOLDER, Template
+from pinterest_pipeline.aws.templates import FOLDER, Template, Values
 from pinterest_pipeline.errors import AwsError
-
-AIRFLOW_VERSION = "3.0.6"
-"""The newest that MWAA runs, and the one that the DAG is tested with."""
-
-KAFKA_VERSION = "4.0.x.kraft"
-MYSQL_VERSION = "8.4"
 
 HOLDS_DATA = frozenset(
     {
@@ -27,8 +21,6 @@ HOLDS_DATA = frozenset(
     }
 )
 """Types of resources that records are lost with; a key takes everything along that is encrypted with it."""
-
-Values = Mapping[str, str]
 
 
 def _truth(value: object) -> str:
@@ -79,7 +71,7 @@ class Stack:
     def full_name(self, settings: Settings) -> str:
         """Return what it is called in AWS."""
         # In front, since a stack's name begins with a letter and a prefix need not.
-        return f"pinterest-{settings.prefix}-{self.name}"
+        return f"pipeline-{settings.prefix}-{self.name}"
 
 
 def _data(settings: Settings) -> Values:
@@ -106,7 +98,6 @@ def _database(settings: Settings) -> Values:
         "InstanceClass": settings.database.instance_class,
         "StorageGb": str(settings.database.storage_gb),
         "MultiAz": _truth(settings.database.multi_az),
-        "EngineVersion": MYSQL_VERSION,
     }
 
 
@@ -114,7 +105,6 @@ def _kafka(settings: Settings) -> Values:
     return {
         "Zones": str(settings.network.zones),
         "Kind": settings.kafka.kind,
-        "KafkaVersion": KAFKA_VERSION,
         "BrokerType": settings.kafka.broker_type,
         "BrokersPerZone": str(settings.kafka.brokers_per_zone),
         "VolumeGb": str(settings.kafka.volume_gb),
@@ -151,7 +141,7 @@ def _streams(settings: Settings) -> Values:
 
 
 def _airflow(settings: Settings) -> Values:
-    return {"AirflowVersion": AIRFLOW_VERSION, "EnvironmentClass": settings.airflow.environment_class}
+    return {"EnvironmentClass": settings.airflow.environment_class}
 
 
 STACKS = (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pinterest_pipeline.aws.deployment import Deployment
     from pinterest_pipeline.aws.operations import State
     from pinterest_pipeline.aws.settings import Settings
-    from pinterest_pipeline.aws.stacks import Values
+    from pinterest_pipeline.aws.templates import Values
 
 NEEDED: Mapping[str, str] = {
     "InvokeUrl": "the API, for --api of both posting scripts",

@@ -27,6 +27,7 @@ _MOST_BYTES = 51_200
 _DIGEST_LENGTH = 10
 
 Tree = Any
+Values = Mapping[str, str]
 
 
 class _Loader(yaml.SafeLoader):
@@ -64,22 +65,23 @@ class Template:
 
     @cached_property
     def tree(self) -> Tree:
-        """The template, with what it includes, and its API's deployment named after the API's content.
+        """The template, with what it includes.
 
         Raises:
             AwsError: It cannot be read.
         """
-        tree = _included(_read(self.path), self.path.parent)
-        return _redeployed(tree)
+        return _included(_read(self.path), self.path.parent)
 
-    @cached_property
-    def body(self) -> str:
-        """What CloudFormation gets.
+    def body(self, values: Values) -> str:
+        """Return what CloudFormation gets: an API's deployment is named after the API's content.
+
+        Args:
+            values: The stack's parameters; the API's content depends on some of them.
 
         Raises:
             AwsError: It is longer than CloudFormation takes.
         """
-        text = json.dumps(self.tree, separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(_redeployed(self.tree, values), separators=(",", ":"), ensure_ascii=False)
         size = len(text.encode())
         if size > _MOST_BYTES:
             raise AwsError(f"{self.path} has {size:,} bytes, CloudFormation takes {_MOST_BYTES:,}; split it in two")
@@ -113,13 +115,23 @@ def _included(tree: Tree, folder: Path) -> Tree:
     return [_included(value, folder) for value in tree] if isinstance(tree, list) else tree
 
 
-def _redeployed(tree: Tree) -> Tree:
-    apis = [one for one in tree["Resources"].values() if one["Type"] == "AWS::ApiGateway::RestApi"]
+def _redeployed(tree: Tree, values: Values) -> Tree:
+    apis = [one["Properties"] for one in tree["Resources"].values() if one["Type"] == "AWS::ApiGateway::RestApi"]
     if not apis:
         return tree
-    content = json.dumps([one["Properties"] for one in apis], sort_keys=True).encode()
+    # Another way to the proxy is another API, though the document is the same.
+    used = {name: values[name] for name in _names_in([apis, tree.get("Conditions")]) & values.keys()}
+    content = json.dumps([apis, used], sort_keys=True).encode()
     name = f"{DEPLOYMENT}{hashlib.sha256(content).hexdigest()[:_DIGEST_LENGTH]}"
     return _renamed(tree, name)
+
+
+def _names_in(tree: Tree) -> set[str]:
+    """Return what a tree refers to by Ref."""
+    if isinstance(tree, dict):
+        own = {tree["Ref"]} if isinstance(tree.get("Ref"), str) else set()
+        return own.union(*(_names_in(value) for value in tree.values()))
+    return set().union(*map(_names_in, tree)) if isinstance(tree, list) else set()
 
 
 def _renamed(tree: Tree, name: str) -> Tree:

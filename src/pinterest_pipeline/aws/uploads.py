@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from pinterest_pipeline.aws.settings import Settings
-    from pinterest_pipeline.aws.stacks import Values
+    from pinterest_pipeline.aws.templates import Values
 
 START_SCRIPT = FOLDER / "client" / "start.sh"
 ARCHIVES = FOLDER / "client" / "archives.toml"
