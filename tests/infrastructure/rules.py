@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from tests.infrastructure.templates import FOLDER, parse
+from pinterest_pipeline.aws.templates import FOLDER
+from tests.infrastructure.templates import parse
 
 Tree = Mapping[str, Any]
 

@@ -155,7 +155,7 @@ def test_cloudformation_makes_the_streams_and_the_api(cloudformation: "CloudForm
     }
     cloudformation.create_stack(
         StackName=proxy,
-        TemplateBody=STREAMS.template.body,
+        TemplateBody=STREAMS.template.body(values),
         Capabilities=["CAPABILITY_NAMED_IAM"],
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
     )

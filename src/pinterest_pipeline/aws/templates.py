@@ -70,7 +70,7 @@ class Template:
         Raises:
             AwsError: It cannot be read.
         """
-        return _included(_read(self.path), self.path.parent)
+        return parse(_text_of(self.path), self.path)
 
     def body(self, values: Values) -> str:
         """Return what CloudFormation gets: an API's deployment is named after the API's content.
@@ -99,18 +99,35 @@ class Template:
         return frozenset(self.tree.get("Outputs", {}))
 
 
-def _read(path: Path) -> Tree:
+def parse(text: str, path: Path) -> Tree:
+    """Return a template's text as plain values, short tags written out and other files included.
+
+    Args:
+        text: The text.
+        path: Its file; what it includes lies beside it.
+
+    Raises:
+        AwsError: It is no YAML, or an included file cannot be read.
+    """
     try:
-        return _Loader(path.read_text(encoding="utf-8")).get_single_data()
-    except (OSError, yaml.YAMLError) as error:
+        return _included(_Loader(text).get_single_data(), path.parent)
+    except yaml.YAMLError as error:
         raise AwsError(f"cannot read the template {path}: {error}") from error
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise AwsError(f"cannot read the template {path}: {error.strerror}") from error
 
 
 def _included(tree: Tree, folder: Path) -> Tree:
     if isinstance(tree, dict):
         transform = tree.get("Fn::Transform")
         if isinstance(transform, dict) and transform.get("Name") == INCLUDE:
-            return _included(_read(folder / transform["Parameters"]["Location"]), folder)
+            path = folder / transform["Parameters"]["Location"]
+            return parse(_text_of(path), path)
         return {key: _included(value, folder) for key, value in tree.items()}
     return [_included(value, folder) for value in tree] if isinstance(tree, list) else tree
 
