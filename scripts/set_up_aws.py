@@ -12,6 +12,7 @@ found, 2 that something must be mended first.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -46,12 +47,17 @@ def main() -> None:
     settings = read_settings(options.settings)
     deployment = Deployment(settings, open_clients(settings.region, options.profile))
     console = Console()
-    console.print(f"{settings.prefix} in {settings.region}, account {_account(deployment)}", highlight=False)
+    # On the other channel: with --json the output is JSON alone.
+    Console(stderr=True).print(
+        f"{settings.prefix} in {settings.region}, account {_account(deployment)}", highlight=False
+    )
     match options.command:
         case "plan":
             _plan(deployment, console)
         case "apply":
             _apply(deployment, console, options)
+        case "status" if options.json:
+            sys.stdout.write(json.dumps(dict(deployment.outputs(deployment.states())), indent=2) + "\n")
         case "status":
             for part in status_tables(status_of(deployment)):
                 console.print(part, soft_wrap=not hasattr(part, "columns"))
@@ -73,12 +79,22 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("plan", parents=[common], help="show what apply would change")
     making = commands.add_parser("apply", parents=[common, sure], help="make AWS what the settings say")
     making.add_argument("--allow-data-loss", action="store_true", help="replace or remove also what holds data")
-    commands.add_parser("status", parents=[common], help="show what is there")
+    showing = commands.add_parser("status", parents=[common], help="show what is there")
+    showing.add_argument("--json", action="store_true", help="all outputs as JSON, for other programs")
     commands.add_parser("drift", parents=[common], help="show what was changed by other hands")
     removing = commands.add_parser("destroy", parents=[common, sure], help="remove it")
     data = removing.add_mutually_exclusive_group()
-    data.add_argument("--keep-data", dest="data", action="store_const", const=Data.KEEP, default=Data.REFUSE)
-    data.add_argument("--delete-data", dest="data", action="store_const", const=Data.DELETE)
+    data.add_argument(
+        "--keep-data",
+        dest="data",
+        action="store_const",
+        const=Data.KEEP,
+        default=Data.REFUSE,
+        help="buckets and database stay; what is in streams and topics is lost",
+    )
+    data.add_argument(
+        "--delete-data", dest="data", action="store_const", const=Data.DELETE, help="everything goes, data too"
+    )
     return parser
 
 

@@ -1,11 +1,12 @@
 """scripts/set_up_aws.py as a person runs it: the real templates of the stream half, against an emulated AWS."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import boto3
@@ -40,7 +41,19 @@ def command(settings: Path, *words: str) -> list[str]:
 
 def run(aws: Mapping[str, str], settings: Path, *words: str, code: int = 0) -> str:
     """Run the script, and return all that it said."""
-    done = subprocess.run(
+    done = started(aws, settings, words)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def output(aws: Mapping[str, str], settings: Path, *words: str) -> str:
+    """Run the script, and return what another program would read of it."""
+    return started(aws, settings, words).stdout
+
+
+def started(aws: Mapping[str, str], settings: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         command(settings, *words),
         env=aws,
         capture_output=True,
@@ -49,9 +62,6 @@ def run(aws: Mapping[str, str], settings: Path, *words: str, code: int = 0) -> s
         check=False,
         stdin=subprocess.DEVNULL,
     )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
 
 
 def test_the_life_of_a_deployment(aws: Mapping[str, str], settings: Path) -> None:
@@ -74,6 +84,9 @@ def test_the_life_of_a_deployment(aws: Mapping[str, str], settings: Path) -> Non
     for words in ("CREATE_COMPLETE", "InvokeUrl", "execute-api", "LandingLocation", "s3://", "StreamArns"):
         assert words in status
 
+    outputs = json.loads(output(aws, settings, "status", "--json"))
+    assert {"InvokeUrl", "LandingBucket", "DatabricksRoleArn"} <= outputs.keys()
+
     again = run(aws, settings, "apply", "--yes")
     assert "0 resources changed" in again
     assert "nothing to change" in run(aws, settings, "plan")
@@ -86,16 +99,16 @@ def test_the_life_of_a_deployment(aws: Mapping[str, str], settings: Path) -> Non
 
 
 def test_ctrl_c_says_what_goes_on_and_the_next_apply_ends_it(aws: Mapping[str, str], settings: Path) -> None:
-    started = subprocess.Popen(
+    process = subprocess.Popen(
         command(settings, "apply", "--yes"), env=aws, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert started.stdout
-    for line in started.stdout:
+    assert process.stdout
+    for line in process.stdout:
         if "create in progress" in line:
             break
-    started.send_signal(signal.SIGINT)
-    said, errors = started.communicate(timeout=60)
-    assert started.returncode == 130
+    process.send_signal(signal.SIGINT)
+    said, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
     assert "run apply again to follow it" in said + errors
     assert errors.splitlines()[-1] == "stopped"
 
