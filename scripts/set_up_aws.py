@@ -19,14 +19,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.prompt import Confirm
 
+from pinterest_pipeline.aws.applying import apply
 from pinterest_pipeline.aws.clients import aws_says, open_clients
 from pinterest_pipeline.aws.costs import monthly_costs, read_prices
-from pinterest_pipeline.aws.deployment import Deployment, apply, plan
+from pinterest_pipeline.aws.deployment import Deployment
 from pinterest_pipeline.aws.display import Shown, cost_table, drift_table, plan_table, status_tables
 from pinterest_pipeline.aws.drift import find_drift
+from pinterest_pipeline.aws.planning import plan
 from pinterest_pipeline.aws.removal import Data, destroy
 from pinterest_pipeline.aws.settings import example, read_settings
-from pinterest_pipeline.aws.status import status_of
+from pinterest_pipeline.aws.status import known_outputs, status_of
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.errors import SettingsError
 
@@ -57,7 +59,7 @@ def main() -> None:
         case "apply":
             _apply(deployment, console, options)
         case "status" if options.json:
-            sys.stdout.write(json.dumps(dict(deployment.outputs(deployment.states())), indent=2) + "\n")
+            sys.stdout.write(json.dumps(dict(known_outputs(settings, deployment.states())), indent=2) + "\n")
         case "status":
             for part in status_tables(status_of(deployment)):
                 console.print(part, soft_wrap=not hasattr(part, "columns"))
@@ -158,7 +160,11 @@ def _ask(question: str) -> None:
     """
     if not sys.stdin.isatty():
         raise SettingsError("there is no terminal to ask on; give --yes where it is meant")
-    if not Confirm.ask(question, default=False):
+    try:
+        agreed = Confirm.ask(question, default=False)
+    except EOFError:
+        agreed = False
+    if not agreed:
         raise SettingsError("nothing was changed")
 
 

@@ -17,10 +17,12 @@ import pytest
 from rich.console import Console
 
 from pinterest_pipeline.aws import uploads
+from pinterest_pipeline.aws.applying import apply
 from pinterest_pipeline.aws.archives import Archive
 from pinterest_pipeline.aws.clients import open_clients
-from pinterest_pipeline.aws.deployment import Deployment, apply, plan
+from pinterest_pipeline.aws.deployment import Deployment, outputs
 from pinterest_pipeline.aws.display import Shown
+from pinterest_pipeline.aws.planning import plan
 from pinterest_pipeline.aws.removal import Data, destroy
 from pinterest_pipeline.aws.settings import Airflow, Connector, Database, Databricks, Settings
 from pinterest_pipeline.aws.stacks import STACKS, Stack
@@ -123,19 +125,19 @@ def test_seven_stacks_are_made_told_of_each_other_and_removed(deployment: Deploy
         apply(deployment, shown)
     states = deployment.states()
     assert {name: state.status for name, state in states.items()} == dict.fromkeys(names, "CREATE_COMPLETE")
-    outputs = deployment.outputs(states)
+    given = outputs(states)
     assert states["clients"].parameters["BootstrapBrokers"] == "b-1.pinterest.example:9098"
     for name in ("database", "kafka", "clients", "airflow"):
-        assert states[name].parameters["VpcId"] == outputs["VpcId"]
-    assert states["streams"].parameters["ProxyLoadBalancerArn"] == outputs["ProxyLoadBalancerArn"]
-    assert all(state.parameters["KeyArn"] == outputs["KeyArn"] for name, state in states.items() if name != "data")
+        assert states[name].parameters["VpcId"] == given["VpcId"]
+    assert states["streams"].parameters["ProxyLoadBalancerArn"] == given["ProxyLoadBalancerArn"]
+    assert all(state.parameters["KeyArn"] == given["KeyArn"] for name, state in states.items() if name != "data")
 
-    s3, artifacts = deployment.clients.s3, outputs["ArtifactsBucket"]
+    s3, artifacts = deployment.clients.s3, given["ArtifactsBucket"]
     kept = {one["Key"].split("/")[0] for one in s3.list_objects_v2(Bucket=artifacts)["Contents"]}
     assert kept == {"client", "plugins"}
     assert len(FETCHED) == 3
     assert all(one.startswith(f"{artifacts}/archives/") for one in FETCHED)
-    dags = {one["Key"] for one in s3.list_objects_v2(Bucket=outputs["DagsBucket"])["Contents"]}
+    dags = {one["Key"] for one in s3.list_objects_v2(Bucket=given["DagsBucket"])["Contents"]}
     assert {"dags/pinterest_batch.py", states["airflow"].parameters["RequirementsKey"]} == dags
 
     with Shown(Console(file=StringIO())) as again:

@@ -13,11 +13,13 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from pinterest_pipeline.aws.applying import apply
 from pinterest_pipeline.aws.changes import Change
 from pinterest_pipeline.aws.clients import Clients, open_clients
-from pinterest_pipeline.aws.deployment import Deployment, Planned, apply, plan
+from pinterest_pipeline.aws.deployment import Deployment, outputs
 from pinterest_pipeline.aws.drift import find_drift
 from pinterest_pipeline.aws.operations import Event, state_of
+from pinterest_pipeline.aws.planning import Planned, plan
 from pinterest_pipeline.aws.removal import Data, destroy
 from pinterest_pipeline.aws.settings import Kafka, Settings, Streams
 from pinterest_pipeline.aws.stacks import Stack
@@ -81,6 +83,8 @@ class Watcher:
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+        if self._interrupt_at and text.startswith(self._interrupt_at):
+            raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -242,11 +246,23 @@ def test_replacing_what_holds_data_needs_a_word(deployment: Deployment, tmp_path
     assert statuses(deployment)["streams"] == "UPDATE_COMPLETE"
 
 
+def test_what_the_settings_do_not_want_any_more_is_planned_guarded_and_removed(deployment: Deployment) -> None:
+    made(deployment)
+    data, streams = deployment.catalogue
+    without = replace(deployment, catalogue=(data, replace(streams, wanted=lambda _: False)))
+    assert {change.action for change in planned(without)["streams"].changes} == {"Remove"}
+    with pytest.raises(AwsError, match=r"do not want any more holds data: Pin"):
+        made(without)
+    apply(without, Watcher(), allow_data_loss=True)
+    assert statuses(deployment) == {"data": "CREATE_COMPLETE"}
+    assert made(without).events == []
+
+
 def test_what_other_hands_changed_is_found_and_nothing_else(deployment: Deployment) -> None:
     made(deployment)
     assert [*find_drift(deployment)] == []
     queues = boto3.client("sqs", region_name=REGION)
-    url = deployment.outputs(deployment.states())["QueueUrl"]
+    url = outputs(deployment.states())["QueueUrl"]
     queues.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "72"})
     (drift,) = find_drift(deployment)
     assert (drift.resource, drift.property, drift.expected, drift.actual) == ("Queue", "/VisibilityTimeout", "24", "72")
@@ -275,7 +291,7 @@ def test_without_data_a_removal_needs_no_word_and_keeps_the_bucket(deployment: D
 def test_data_is_not_removed_without_a_word(deployment: Deployment) -> None:
     made(deployment)
     bucket, stream = (
-        deployment.outputs(deployment.states())["LandingBucket"],
+        outputs(deployment.states())["LandingBucket"],
         f"streaming-{deployment.settings.prefix}-pin",
     )
     deployment.clients.s3.put_object(Bucket=bucket, Key="topics/x", Body=b"{}")
@@ -291,12 +307,12 @@ def test_data_is_not_removed_without_a_word(deployment: Deployment) -> None:
 
 def test_data_is_deleted_with_everything_where_that_is_asked_for(deployment: Deployment) -> None:
     made(deployment)
-    clients, bucket = deployment.clients, deployment.outputs(deployment.states())["LandingBucket"]
+    clients, bucket = deployment.clients, outputs(deployment.states())["LandingBucket"]
     clients.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     for body in (b"1", b"2"):
         clients.s3.put_object(Bucket=bucket, Key="a", Body=body)
     clients.s3.delete_object(Bucket=bucket, Key="a")
-    key = deployment.outputs(deployment.states())["KeyArn"]
+    key = outputs(deployment.states())["KeyArn"]
     watcher = Watcher()
     destroy(deployment, watcher, Data.DELETE)
     assert statuses(deployment) == {}
@@ -306,12 +322,28 @@ def test_data_is_deleted_with_everything_where_that_is_asked_for(deployment: Dep
     destroy(deployment, watcher, Data.DELETE)
 
 
-def test_a_removal_that_was_interrupted_is_taken_up_by_the_next(deployment: Deployment) -> None:
+@pytest.mark.parametrize("moment", ["Queue DELETE_IN_PROGRESS", "Queue DELETE_COMPLETE", "Pin DELETE_COMPLETE"])
+def test_a_removal_that_was_interrupted_is_taken_up_by_the_next(deployment: Deployment, moment: str) -> None:
     made(deployment)
     with pytest.raises(KeyboardInterrupt):
-        destroy(deployment, Watcher("Queue DELETE_COMPLETE"), Data.KEEP)
+        destroy(deployment, Watcher(moment), Data.KEEP)
     destroy(deployment, Watcher(), Data.KEEP)
     assert statuses(deployment) == {"data": "CREATE_COMPLETE"}
+
+
+@pytest.mark.parametrize("moment", ["Queue DELETE_COMPLETE", "deleted the bucket", "the key"])
+def test_no_bucket_and_no_key_is_forgotten_when_a_deletion_of_data_was_interrupted(
+    deployment: Deployment, moment: str
+) -> None:
+    made(deployment)
+    given = outputs(deployment.states())
+    with pytest.raises(KeyboardInterrupt):
+        destroy(deployment, Watcher(moment), Data.DELETE)
+    destroy(deployment, Watcher(), Data.DELETE)
+    assert statuses(deployment) == {}
+    clients = deployment.clients
+    assert given["LandingBucket"] not in {found["Name"] for found in clients.s3.list_buckets()["Buckets"]}
+    assert clients.kms.describe_key(KeyId=given["KeyArn"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
 
 
 def test_a_removal_waits_for_what_is_under_way(deployment: Deployment) -> None:

@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from boto3.exceptions import S3UploadFailedError
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ProfileNotFound
 from botocore.stub import ANY, Stubber
 
 from pinterest_pipeline.aws import storage
 from pinterest_pipeline.aws.answers import answers
+from pinterest_pipeline.aws.changes import ChangeSet, Wish, drop, make_change_set
 from pinterest_pipeline.aws.clients import Clients, aws_says, open_clients
 from pinterest_pipeline.aws.finishing import await_proxy, close_default_group, proxy_is_healthy
 from pinterest_pipeline.aws.operations import State
@@ -65,6 +67,8 @@ def said(error: Exception) -> str:
         ),
         (refusal("LimitExceededException"), "Service Quotas"),
         (refusal("Throttling"), "in some minutes"),
+        (refusal("TooManyRequestsException"), "in some minutes"),
+        (S3UploadFailedError("Failed to upload start.sh"), "cannot do it: Failed to upload start.sh"),
         (refusal("Whatever", "first line\n  second line"), "cannot do it: first line second line (Whatever)"),
     ],
 )
@@ -163,6 +167,14 @@ def test_the_default_security_group_is_closed_once(clients: Clients) -> None:
     assert len(notes) == 1
 
 
+def test_what_cannot_be_asked_about_is_told_and_stops_nothing(clients: Clients) -> None:
+    stub = Stubber(clients.kafkaconnect)
+    stub.add_client_error("describe_connector", "NotFoundException", "no such connector")
+    with stub:
+        (line,) = health_of(clients, {"ConnectorArn": CONNECTOR})
+    assert "no such connector" in line
+
+
 def test_the_health_of_what_runs_is_said_in_words(clients: Clients) -> None:
     unhealthy: Call = ("describe_target_health", {"TargetGroupArn": GROUP}, {"TargetHealthDescriptions": []})
     failed = ("describe_connector", {"connectorArn": CONNECTOR}, {"connectorState": "FAILED"})
@@ -172,11 +184,24 @@ def test_the_health_of_what_runs_is_said_in_words(clients: Clients) -> None:
     assert [*health_of(clients, {})] == []
 
 
+NAMED = {"DBInstanceIdentifier": "db"}
+
+
+def database(status: str) -> Call:
+    return ("describe_db_instances", NAMED, {"DBInstances": [{**NAMED, "DBInstanceStatus": status}]})
+
+
 def test_a_database_is_deleted_with_a_last_snapshot(clients: Clients) -> None:
-    unlocked = {"DBInstanceIdentifier": "db", "DeletionProtection": False, "ApplyImmediately": True}
-    deleted = {"DBInstanceIdentifier": "db", "FinalDBSnapshotIdentifier": ANY}
+    unlocked = {**NAMED, "DeletionProtection": False, "ApplyImmediately": True}
+    deleted = {**NAMED, "FinalDBSnapshotIdentifier": ANY}
     notes: list[str] = []
-    stub = answering(clients.rds, ("modify_db_instance", unlocked, {}), ("delete_db_instance", deleted, {}))
+    stub = answering(
+        clients.rds,
+        database("available"),
+        ("modify_db_instance", unlocked, {}),
+        database("available"),
+        ("delete_db_instance", deleted, {}),
+    )
     stub.add_client_error("describe_db_instances", "DBInstanceNotFound", http_status_code=404)
     with stub:
         storage.delete_database(clients.rds, "db", notes.append)
@@ -184,11 +209,73 @@ def test_a_database_is_deleted_with_a_last_snapshot(clients: Clients) -> None:
     assert "kept as the snapshot db-" in notes[0]
 
 
-def test_a_database_that_is_gone_is_no_trouble(clients: Clients) -> None:
-    stub = Stubber(clients.rds)
-    stub.add_client_error("modify_db_instance", "DBInstanceNotFound", http_status_code=404)
+def test_a_database_that_is_being_deleted_is_only_waited_for(clients: Clients) -> None:
+    stub = answering(clients.rds, database("deleting"))
+    stub.add_client_error("describe_db_instances", "DBInstanceNotFound", http_status_code=404)
     with stub:
         storage.delete_database(clients.rds, "db", pytest.fail)
+        stub.assert_no_pending_responses()
+
+
+def test_a_database_that_is_gone_is_no_trouble(clients: Clients) -> None:
+    stub = Stubber(clients.rds)
+    stub.add_client_error("describe_db_instances", "DBInstanceNotFound", http_status_code=404)
+    with stub:
+        storage.delete_database(clients.rds, "db", pytest.fail)
+
+
+def test_a_cluster_that_comes_or_goes_has_no_brokers_yet(clients: Clients) -> None:
+    states = {"streams": deployed(LogRoleArn="")}
+    for code in ("BadRequestException", "NotFoundException"):
+        stub = Stubber(clients.kafka)
+        stub.add_client_error("get_bootstrap_brokers", code)
+        with stub:
+            assert answers(clients, {"ClusterArn": CLUSTER}, states) == {"LogRoleArn": ""}
+
+
+def test_a_change_of_outputs_alone_is_one_to_execute(clients: Clients) -> None:
+    stub = Stubber(clients.cloudformation)
+    stub.add_response("create_change_set", {"Id": "arn:change", "StackId": "arn:stack"})
+    stub.add_response("describe_change_set", {"Status": "CREATE_COMPLETE", "Changes": []})
+    with stub:
+        change_set = make_change_set(clients.cloudformation, Wish("s", "UPDATE", "{}", {}, {}), 0)
+    assert (change_set.executable, change_set.changes) == (True, ())
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_an_empty_stack_is_removed_unless_somebody_else_is_about_to_make_it(clients: Clients, others: int) -> None:
+    empty = {
+        "StackName": "s",
+        "StackStatus": "REVIEW_IN_PROGRESS",
+        "CreationTime": datetime.now(UTC),
+        "StackId": "arn:stack",
+    }
+    stub = Stubber(clients.cloudformation)
+    stub.add_response("delete_change_set", {}, {"ChangeSetName": "arn:change"})
+    stub.add_response("describe_stacks", {"Stacks": [empty]}, {"StackName": "arn:stack"})
+    stub.add_response("list_change_sets", {"Summaries": [{}] * others}, {"StackName": "arn:stack"})
+    if not others:
+        stub.add_response("delete_stack", {}, {"StackName": "arn:stack"})
+    with stub:
+        drop(clients.cloudformation, ChangeSet(Wish("s", "CREATE", "{}", {}, {}), "arn:change", "arn:stack"))
+        stub.assert_no_pending_responses()
+
+
+def test_what_early_validation_found_is_said_and_not_where_to_look(clients: Clients) -> None:
+    wish = Wish("s", "UPDATE", "{}", {}, {})
+    reason = "The following hook(s)/validation failed: [AWS::EarlyValidation]. Use the DescribeEvents API."
+    event = {
+        "LogicalResourceId": "PinStream",
+        "ValidationPath": "/Resources/PinStream/Properties",
+        "ValidationStatusReason": "a stream of this name is there already",
+    }
+    stub = Stubber(clients.cloudformation)
+    stub.add_response("create_change_set", {"Id": "arn:change", "StackId": "arn:stack"})
+    stub.add_response("describe_change_set", {"Status": "FAILED", "StatusReason": reason})
+    stub.add_response("describe_events", {"OperationEvents": [event]}, {"ChangeSetName": "arn:change", "Filters": ANY})
+    stub.add_response("delete_change_set", {}, {"ChangeSetName": "arn:change"})
+    with stub, pytest.raises(AwsError, match=r"PinStream /Resources.*a stream of this name is there already"):
+        make_change_set(clients.cloudformation, wish, 0)
 
 
 def test_a_bucket_that_fills_again_while_it_is_deleted_is_emptied_again(clients: Clients) -> None:

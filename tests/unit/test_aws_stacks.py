@@ -20,7 +20,7 @@ from pinterest_pipeline.aws.settings import (
     Settings,
     Streams,
 )
-from pinterest_pipeline.aws.stacks import FORMS, LATER, STACKS, Stack, expected_outputs, parameters, replicas
+from pinterest_pipeline.aws.stacks import FORMS, LATER, STACKS, Expected, Stack, expected_outputs, parameters, replicas
 from pinterest_pipeline.errors import AwsError
 
 ZIP = b"a plugin"
@@ -54,8 +54,8 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 def told(settings: Settings) -> dict[str, dict[str, str]]:
     """Return every wanted stack's parameters when nothing is there yet."""
     wanted = [stack for stack in STACKS if stack.wanted(settings)]
-    expected, uploaded = expected_outputs(wanted, settings.region), uploads.names(settings)
-    return {stack.name: dict(parameters(stack, settings, uploaded, {}, expected)) for stack in wanted}
+    expected, uploaded = expected_outputs(wanted, (), settings.region), uploads.names(settings)
+    return {stack.name: dict(parameters(stack, settings, uploaded, expected)) for stack in wanted}
 
 
 def stack(name: str) -> Stack:
@@ -98,9 +98,21 @@ def test_every_output_that_is_passed_on_has_a_stand_in_for_plans() -> None:
     assert FORMS.keys() == passed_on
 
 
+def test_a_plan_stands_in_for_outputs_that_come_with_a_change_of_a_stack_that_is_there() -> None:
+    settings = Settings(kafka=Kafka(kind="none"), airflow=Airflow(enabled=True))
+    wanted = [one for one in STACKS if one.wanted(settings)]
+    known = {"KeyArn": "k", "AlarmTopicArn": "a", "VpcId": "v", "VpcCidr": "c", **uploads.names(settings)}
+    expected = expected_outputs(wanted, ["data", "network", "streams"], settings.region)
+    told = parameters(stack("airflow"), settings, known, expected)
+    assert told["DagsBucket"] == FORMS["DagsBucket"]
+    assert told["VpcId"] == "v"
+    # What a template can do without may never come: the stack that would give it is there and does not.
+    assert "ProxyLoadBalancerArn" not in parameters(stack("streams"), settings, known, expected)
+
+
 def test_a_parameter_that_nothing_gives_is_named(settings: Settings) -> None:
     with pytest.raises(AwsError, match=r"the stack network needs KeyArn"):
-        parameters(stack("network"), settings, {}, {}, {})
+        parameters(stack("network"), settings, {}, Expected())
 
 
 @pytest.mark.parametrize(

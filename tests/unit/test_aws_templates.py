@@ -20,6 +20,9 @@ Resources:
     Properties:
       Body:
         Fn::Transform: {Name: AWS::Include, Parameters: {Location: api.yaml}}
+  VpcLink:
+    Type: AWS::ApiGateway::VpcLink
+    Properties: {TargetArns: [!Ref Balancer]}
   ApiDeployment:
     Type: AWS::ApiGateway::Deployment
     Properties: {RestApiId: !Ref Api}
@@ -39,7 +42,7 @@ def template(folder: Path, text: str) -> Template:
 def deployment(folder: Path, document: str, values: dict[str, str] | None = None) -> str:
     (folder / "api.yaml").write_text(document, encoding="utf-8")
     resources = json.loads(template(folder, API).body(values or {}))["Resources"]
-    (name,) = resources.keys() - {"Api", "Stage"}
+    (name,) = resources.keys() - {"Api", "Stage", "VpcLink"}
     assert resources["Stage"]["Properties"]["DeploymentId"] == {"Ref": name}
     assert resources["Stage"]["DependsOn"] == name
     return str(name)
@@ -75,10 +78,12 @@ def test_a_changed_api_is_deployed_anew_and_an_unchanged_one_is_not(tmp_path: Pa
 
 
 def test_another_way_to_the_proxy_is_deployed_anew_and_another_rate_is_not(tmp_path: Path) -> None:
-    document = "connectionType: {'Fn::If': [PrivateProxy, VPC_LINK, INTERNET]}"
-    private = deployment(tmp_path, document, {"Proxy": "private", "ThrottleRate": "1"})
-    assert deployment(tmp_path, document, {"Proxy": "private", "ThrottleRate": "2"}) == private
-    assert deployment(tmp_path, document, {"Proxy": "public", "ThrottleRate": "1"}) != private
+    document = "{connectionType: {'Fn::If': [PrivateProxy, VPC_LINK, INTERNET]}, connectionId: {Ref: VpcLink}}"
+    values = {"Proxy": "private", "Balancer": "one", "ThrottleRate": "1"}
+    private = deployment(tmp_path, document, values)
+    assert deployment(tmp_path, document, {**values, "ThrottleRate": "2"}) == private
+    assert deployment(tmp_path, document, {**values, "Proxy": "public"}) != private
+    assert deployment(tmp_path, document, {**values, "Balancer": "another"}) != private
 
 
 # No deadline: each example makes a folder.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pinterest_pipeline.aws.clients import aws_says
+from botocore.exceptions import ClientError
+
+from pinterest_pipeline.aws.clients import aws_says, code_of
 from pinterest_pipeline.errors import AwsError
 
 if TYPE_CHECKING:
@@ -46,7 +48,13 @@ def _brokers(clients: Clients, outputs: Values, in_use: Values) -> Values:
     if in_use.get("ClusterArn") == cluster and "BootstrapBrokers" in in_use:
         return {"BootstrapBrokers": in_use["BootstrapBrokers"]}
     with aws_says("cannot ask for the brokers' addresses"):
-        addresses = clients.kafka.get_bootstrap_brokers(ClusterArn=cluster).get("BootstrapBrokerStringSaslIam")
+        try:
+            addresses = clients.kafka.get_bootstrap_brokers(ClusterArn=cluster).get("BootstrapBrokerStringSaslIam")
+        except ClientError as error:
+            # It is on its way in or out, or gone: whoever needs the addresses says that they are missing.
+            if code_of(error) in ("NotFoundException", "BadRequestException"):
+                return {}
+            raise
     if not addresses:
         raise AwsError(f"the cluster {cluster} has no listener for IAM; its template asks for one")
     return {"BootstrapBrokers": ",".join(sorted(addresses.split(",")))}

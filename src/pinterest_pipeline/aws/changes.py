@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pinterest_pipeline.aws.clients import aws_says
-from pinterest_pipeline.aws.operations import waits
+from pinterest_pipeline.aws.operations import NEW, state_of, waits
 from pinterest_pipeline.aws.stacks import HOLDS_DATA
 from pinterest_pipeline.errors import AwsError
 
@@ -33,6 +34,7 @@ class Change:
         resource: Its name in the template.
         kind: Its type.
         replacement: True, False or Conditional, for a modification; else empty.
+        policy: What becomes of what is replaced or removed: Delete, Retain, ...; empty where AWS does not say.
         properties: What changes about it, for a modification.
     """
 
@@ -40,13 +42,15 @@ class Change:
     resource: str
     kind: str
     replacement: str = ""
+    policy: str = ""
     properties: tuple[str, ...] = ()
 
     @property
     def loses_data(self) -> bool:
-        """Whether records may be gone afterwards."""
-        gone = self.action == "Remove" or self.replacement not in ("", _NEVER)
-        return gone and self.kind in HOLDS_DATA
+        """Whether records may be gone afterwards, or left behind in something that nothing reads any more."""
+        gone = self.action == "Remove" and self.policy != "Retain"
+        replaced = self.replacement not in ("", _NEVER)
+        return (gone or replaced) and self.kind in HOLDS_DATA
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,16 @@ class ChangeSet:
     Attributes:
         wish: What it came from.
         identity: Its ARN.
-        changes: What it would do; empty where there is nothing to do.
+        stack: The ARN of its stack.
+        changes: What it would do to resources.
+        executable: Whether there is anything to do; outputs alone may change.
     """
 
     wish: Wish
     identity: str
-    changes: tuple[Change, ...]
+    stack: str
+    changes: tuple[Change, ...] = ()
+    executable: bool = False
 
 
 def make_change_set(client: CloudFormationClient, wish: Wish, poll_seconds: float) -> ChangeSet:
@@ -95,7 +103,7 @@ def make_change_set(client: CloudFormationClient, wish: Wish, poll_seconds: floa
         AwsError: The template or a value is refused.
     """
     with aws_says(f"{wish.stack}: the change set is refused"):
-        identity = client.create_change_set(
+        made = client.create_change_set(
             StackName=wish.stack,
             ChangeSetName=f"change-{uuid.uuid4().hex}",
             ChangeSetType=wish.kind,
@@ -103,22 +111,30 @@ def make_change_set(client: CloudFormationClient, wish: Wish, poll_seconds: floa
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in wish.values.items()],
             Tags=[{"Key": name, "Value": value} for name, value in wish.tags.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
-        )["Id"]
-    nothing = ChangeSet(wish, identity, ())
-    try:
+        )
+    change_set = ChangeSet(wish, made["Id"], made["StackId"])
+    with dropped_on_failure(client, change_set):
         with aws_says(f"{wish.stack}: the change set cannot be read"):
-            answer = _finished(client, identity, poll_seconds)
+            answer = _finished(client, change_set.identity, poll_seconds)
             if answer["Status"] == "CREATE_COMPLETE":
-                return ChangeSet(wish, identity, tuple(_changes(client, answer)))
+                return replace(change_set, changes=tuple(_changes(client, answer)), executable=True)
         reason = answer.get("StatusReason", "")
         if not any(words in reason for words in _NOTHING_TO_DO):
-            raise AwsError(f"{wish.stack}: the change set is refused: {reason}")
+            raise AwsError(f"{wish.stack}: the change set is refused: {_explained(client, change_set, reason)}")
+    drop(client, change_set)
+    return change_set
+
+
+@contextmanager
+def dropped_on_failure(client: CloudFormationClient, change_set: ChangeSet) -> Iterator[None]:
+    """Take a change set back when what is done with it fails or is interrupted: nobody would look for what is left."""
+    try:
+        yield
     except BaseException:
-        # Ctrl-C among them: nobody would look for what is left.
-        drop(client, nothing)
+        # What went wrong is what the person must hear of, not that the tidying failed too.
+        with suppress(AwsError):
+            drop(client, change_set)
         raise
-    drop(client, nothing)
-    return nothing
 
 
 def drop(client: CloudFormationClient, change_set: ChangeSet) -> None:
@@ -128,10 +144,29 @@ def drop(client: CloudFormationClient, change_set: ChangeSet) -> None:
         AwsError: It cannot be taken back.
     """
     with aws_says(f"{change_set.wish.stack}: the change set cannot be taken back"):
+        client.delete_change_set(ChangeSetName=change_set.identity)
         if change_set.wish.kind == "CREATE":
-            client.delete_stack(StackName=change_set.wish.stack)
-        else:
-            client.delete_change_set(ChangeSetName=change_set.identity)
+            _drop_empty_stack(client, change_set.stack)
+
+
+def _drop_empty_stack(client: CloudFormationClient, stack: str) -> None:
+    """Delete a stack that is nothing but change sets, and has none: somebody else may be about to make it."""
+    state = state_of(client, stack)
+    if state and state.status in NEW and not client.list_change_sets(StackName=stack)["Summaries"]:
+        client.delete_stack(StackName=stack)
+
+
+def _explained(client: CloudFormationClient, change_set: ChangeSet, reason: str) -> str:
+    """Return a reason in AWS's own words; where it only points to its events, what these say."""
+    if "DescribeEvents" not in reason:
+        return reason
+    found = client.describe_events(ChangeSetName=change_set.identity, Filters={"FailedEvents": True})
+    said = [
+        f"{event.get('LogicalResourceId', '')} {event.get('ValidationPath', '')}: {event['ValidationStatusReason']}"
+        for event in found.get("OperationEvents", [])
+        if event.get("ValidationStatusReason")
+    ]
+    return "; ".join(said) or reason
 
 
 def _finished(client: CloudFormationClient, identity: str, poll_seconds: float) -> DescribeChangeSetOutputTypeDef:
@@ -159,5 +194,10 @@ def _change(found: ResourceChangeTypeDef) -> Change:
     named = {target.get("Name") or target.get("Attribute", "") for target in targets}
     replacement = found.get("Replacement", "") if found["Action"] == "Modify" else ""
     return Change(
-        found["Action"], found["LogicalResourceId"], found["ResourceType"], replacement, tuple(sorted(named - {""}))
+        found["Action"],
+        found["LogicalResourceId"],
+        found["ResourceType"],
+        replacement,
+        found.get("PolicyAction", ""),
+        tuple(sorted(named - {""})),
     )

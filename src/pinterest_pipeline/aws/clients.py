@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -44,13 +45,13 @@ _FIRST_CALL = Config(retries={"mode": "standard", "max_attempts": 2}, connect_ti
 _NO_CREDENTIALS = "set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _HINTS = {
     r"InvalidClientTokenId|UnrecognizedClient\w*|SignatureDoesNotMatch|InvalidAccessKeyId|AuthFailure": (
-        f"AWS does not know these credentials; {_NO_CREDENTIALS}"
+        f"AWS does not know these credentials, or the account has not enabled this region; {_NO_CREDENTIALS}"
     ),
     r"ExpiredToken\w*|RequestExpired|TokenRefreshRequired": f"the credentials have expired; {_NO_CREDENTIALS}",
     r"AccessDenied\w*|UnauthorizedOperation|NotAuthorized": "ask for the right that the message names",
     r"OptInRequired|SubscriptionRequired\w*": "the account has not opted in to this region or service",
-    r"LimitExceeded\w*|\w*QuotaExceeded\w*|TooMany\w+": "ask for a higher quota in the console's Service Quotas",
-    r"Throttling\w*|RequestLimitExceeded": "AWS is throttling this account; try again in some minutes",
+    r"LimitExceeded\w*|\w*QuotaExceeded\w*": "ask for a higher quota in the console's Service Quotas",
+    r"Throttling\w*|RequestLimitExceeded|TooManyRequests\w*": "AWS throttles this account; try again in some minutes",
 }
 
 
@@ -129,7 +130,7 @@ def aws_says(doing: str) -> Iterator[None]:
         raise AwsError(f"{doing}: {error}; is there a network, and does the region have this service?") from error
     except ClientError as error:
         raise AwsError(f"{doing}: {in_words(error)}") from error
-    except BotoCoreError as error:
+    except (BotoCoreError, Boto3Error) as error:
         raise AwsError(f"{doing}: {error}") from error
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from pinterest_pipeline.aws.changes import Change
     from pinterest_pipeline.aws.costs import Cost, Prices
-    from pinterest_pipeline.aws.deployment import Planned
     from pinterest_pipeline.aws.drift import Drift
     from pinterest_pipeline.aws.operations import Event
+    from pinterest_pipeline.aws.planning import Planned
     from pinterest_pipeline.aws.status import Status
 
 _COLOURS = {"Add": "green", "Modify": "yellow", "Remove": "red"}

@@ -47,19 +47,25 @@ class Drift:
 def find_drift(deployment: Deployment) -> Iterator[Drift]:
     """Have CloudFormation compare what it made with what is there, stack after stack.
 
-    It compares what templates set, for the types that it can compare; what it cannot compare is no difference.
+    It compares what templates set, for the types that it can compare. A stack that cannot be compared, or not whole,
+    counts as a difference.
 
     Raises:
-        AwsError: AWS refuses or fails.
+        AwsError: There is nothing to compare, or AWS refuses.
     """
-    client = deployment.clients.cloudformation
-    for state in deployment.states().values():
+    client, states = deployment.clients.cloudformation, deployment.states()
+    if not states:
+        raise AwsError("there is nothing to compare: no stack of this deployment is there")
+    for state in states.values():
         if not state.there or state.under_way:
+            yield Drift(state.name, "", "", "", "a stack at rest", state.status)
             continue
         with aws_says(f"cannot compare {state.name} with what is there"):
-            _detect(client, state.identity, deployment.poll_seconds)
+            failure = _detect(client, state.identity, deployment.poll_seconds)
             found = [drift for one in _different(client, state.identity) for drift in _drifts(state.name, one)]
         yield from found
+        if failure:
+            yield Drift(state.name, "", "", "", "all compared", failure)
 
 
 def _different(client: CloudFormationClient, stack: str) -> Iterator[StackResourceDriftTypeDef]:
@@ -72,18 +78,18 @@ def _different(client: CloudFormationClient, stack: str) -> Iterator[StackResour
         yield from page["StackResourceDrifts"]
 
 
-def _detect(client: CloudFormationClient, stack: str, poll_seconds: float) -> None:
+def _detect(client: CloudFormationClient, stack: str, poll_seconds: float) -> str:
+    """Have a stack compared, and return why some of it could not be; empty where all could."""
     identity = client.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
     deadline = time.monotonic() + _MOST_SECONDS
     for _ in waits(poll_seconds):
         answer = client.describe_stack_drift_detection_status(StackDriftDetectionId=identity)
-        if answer["DetectionStatus"] == "DETECTION_COMPLETE":
-            return
-        reason = answer.get("DetectionStatusReason", "no reason is given")
-        if answer["DetectionStatus"] == "DETECTION_FAILED":
-            raise AwsError(f"cannot compare all of {stack}: {reason}")
+        if answer["DetectionStatus"] != "DETECTION_IN_PROGRESS":
+            break
         if time.monotonic() > deadline:
             raise AwsError(f"comparing {stack} takes longer than {_MOST_SECONDS} s; try again later")
+    failed = answer["DetectionStatus"] == "DETECTION_FAILED"
+    return answer.get("DetectionStatusReason", "no reason is given") if failed else ""
 
 
 def _drifts(stack: str, found: StackResourceDriftTypeDef) -> Iterator[Drift]:

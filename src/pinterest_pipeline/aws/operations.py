@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -21,13 +21,19 @@ if TYPE_CHECKING:
 NEW = frozenset({"REVIEW_IN_PROGRESS"})
 """A stack that is only a change set yet."""
 
-DEAD = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
-"""A stack that can only be removed: its creation failed, or its removal did."""
+DEAD = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
+"""A stack that was never made: all that can be done with it is to remove what is left."""
+
+HALF_REMOVED = "DELETE_FAILED"
+GONE = "DELETE_COMPLETE"
 
 GOOD = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 """Where an operation ends that did what it should."""
 
 UNDER_WAY = "_IN_PROGRESS"
+
+_BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
+_MOST_SECONDS_TO_BEGIN = 120
 
 _FIRST_WAIT_SECONDS = 0.1
 # What CloudFormation says of resources that fell because another did.
@@ -57,7 +63,7 @@ class State:
     @property
     def there(self) -> bool:
         """Whether it is made, in whatever state."""
-        return self.status not in NEW | DEAD and self.status != "DELETE_COMPLETE"
+        return self.status not in NEW | DEAD | {GONE, HALF_REMOVED}
 
     @property
     def under_way(self) -> bool:
@@ -89,6 +95,11 @@ class Event:
     def of_stack(self) -> bool:
         """Whether it is about the stack itself."""
         return self.kind == "AWS::CloudFormation::Stack"
+
+    @property
+    def ends(self) -> bool:
+        """Whether the stack is at rest with it."""
+        return self.of_stack and not self.status.endswith(UNDER_WAY)
 
     @property
     def is_cause(self) -> bool:
@@ -138,6 +149,8 @@ def follow(
 ) -> State:
     """Show a stack's events until CloudFormation is done with it.
 
+    The events are what counts: what is said of a stack's state may be older than they are.
+
     Args:
         client: The service.
         state: The stack.
@@ -151,24 +164,32 @@ def follow(
     Raises:
         AwsError: The operation failed; the message names the first cause.
     """
-    # An operation that was just asked for does not show in the state at once, but by its first event.
-    began = before is None
-    seen = set(event_ids(client, state.identity) if before is None else before)
-    causes: list[Event] = []
+    seen = set(_earlier(client, state.identity) if before is None else before)
+    happened: list[Event] = []
+    deadline = time.monotonic() + _MOST_SECONDS_TO_BEGIN
     for _ in waits(poll_seconds):
-        # In this order: whatever happened before the state was seen is among the events.
-        now = state_of(client, state.identity) or state
         fresh = events(client, state.identity, seen)
         for event in fresh:
             show(event)
         seen |= {event.identity for event in fresh}
-        causes += [event for event in fresh if event.is_cause]
-        if began and not now.under_way:
+        happened += fresh
+        if any(event.ends for event in fresh):
             break
-        began = began or bool(fresh)
-    if now.status in GOOD or now.status == "DELETE_COMPLETE":
-        return now
-    raise AwsError(f"{now.name} is {now.status}: {_cause(causes)}")
+        if not happened and time.monotonic() > deadline:
+            raise AwsError(f"{state.name}: CloudFormation does not begin with what it was asked for; try again")
+    ended = [event for event in happened if event.ends][-1]
+    now = state_of(client, state.identity)
+    if ended.status in GOOD | {GONE}:
+        return replace(now, status=ended.status) if now else replace(state, status=ended.status)
+    causes = [event for event in happened if event.is_cause]
+    raise AwsError(f"{state.name} is {ended.status}: {_cause(causes)}")
+
+
+def _earlier(client: CloudFormationClient, stack: str) -> frozenset[str]:
+    """Return the ids of the events from before the operation that is under way."""
+    found = events(client, stack, ())
+    starts = [place for place, event in enumerate(found) if event.of_stack and event.status in _BEGINNINGS]
+    return frozenset(event.identity for event in found[: starts[-1] if starts else 0])
 
 
 def events(client: CloudFormationClient, stack: str, seen: Iterable[str]) -> list[Event]:
@@ -221,5 +242,6 @@ def _cause(causes: list[Event]) -> str:
 
 
 def _quota_hint(reason: str) -> str:
-    words = ("limit", "quota", "maximum number")
-    return f"; {hint_for('LimitExceeded')}" if any(word in reason.lower() for word in words) else ""
+    low = reason.lower()
+    meant = "quota" in low or "maximum number" in low or ("limit" in low and "rate" not in low)
+    return f"; {hint_for('LimitExceeded')}" if meant else ""

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pinterest_pipeline.aws import storage
-from pinterest_pipeline.aws.deployment import remove
-from pinterest_pipeline.aws.operations import follow
+from pinterest_pipeline.aws.applying import at_rest, remove
+from pinterest_pipeline.aws.deployment import outputs
 from pinterest_pipeline.entities import ENTITIES, Names
 from pinterest_pipeline.errors import AwsError
 
@@ -40,8 +40,8 @@ def destroy(deployment: Deployment, show: Show, data: Data = Data.REFUSE) -> Non
         AwsError: There is data and nothing is said about it, or AWS refuses or fails.
     """
     states = deployment.states()
-    held = [*data_there(deployment, states)]
-    if held and data is Data.REFUSE:
+    held = [*data_there(deployment, states)] if data is Data.REFUSE else []
+    if held:
         raise AwsError(
             f"there is data: {'; '.join(held)}. With --keep-data buckets and database stay, and what is in streams and "
             "topics is lost; with --delete-data all of it is"
@@ -66,13 +66,12 @@ def data_there(deployment: Deployment, states: Mapping[str, State]) -> Iterator[
     Raises:
         AwsError: AWS does not tell.
     """
-    outputs = deployment.outputs(states)
-    clients = deployment.clients
-    bucket = outputs.get("LandingBucket")
+    given, clients = outputs(states), deployment.clients
+    bucket = given.get("LandingBucket")
     if bucket and not storage.is_empty(clients.s3, bucket):
         yield f"files in the bucket {bucket}"
     if "database" in states:
-        yield f"the database {outputs.get('DatabaseIdentifier', states['database'].name)}"
+        yield f"the database {given.get('DatabaseIdentifier', states['database'].name)}"
     if "kafka" in states:
         yield f"the topics of {states['kafka'].name}, which nobody can look into from here"
     if "streams" in states:
@@ -84,27 +83,17 @@ def data_there(deployment: Deployment, states: Mapping[str, State]) -> Iterator[
 
 def _remove(deployment: Deployment, state: State, show: Show) -> None:
     clients = deployment.clients
-    now = _at_rest(deployment, state, show)
+    now = at_rest(deployment, state, show) if state.under_way else state
+    if now is None:
+        return
+    # First of all, while the stack still says what they are called: the templates have AWS keep all of these when their
+    # stack goes, so that no slip of the hand in the console deletes data.
     names = storage.names_in_aws(clients.cloudformation, now.identity)
     for database in names.get("AWS::RDS::DBInstance", []):
-        # First of all: its subnets and security group cannot go while it uses them.
         storage.delete_database(clients.rds, database, show.note)
-    show.note(f"removing {now.name}")
-    remove(deployment, now, show)
-    # The templates have AWS keep these, so that no slip of the hand in the console deletes data.
     for bucket in names.get("AWS::S3::Bucket", []):
         storage.delete_bucket(clients.s3, bucket, show.note)
     for key in names.get("AWS::KMS::Key", []):
         storage.delete_key(clients.kms, key, show.note)
-
-
-def _at_rest(deployment: Deployment, state: State, show: Show) -> State:
-    """Return a stack once CloudFormation is not at work on it; however that ended, it can be removed then."""
-    if not state.under_way:
-        return state
-    show.note(f"{state.name} is {state.status}: waiting for what is under way")
-    try:
-        return follow(deployment.clients.cloudformation, state, show.event, deployment.poll_seconds)
-    except AwsError as failure:
-        show.note(str(failure))
-        return state
+    show.note(f"removing {now.name}")
+    remove(deployment, now, show)

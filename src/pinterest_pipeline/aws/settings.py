@@ -213,7 +213,9 @@ def _known(place: tuple[int | str, ...]) -> str:
 
 def _check(settings: Settings, path: Path) -> None:
     Names(settings.prefix)
-    regions = boto3.session.Session().get_available_regions("cloudformation")
+    session = boto3.session.Session()
+    partitions = session.get_available_partitions()
+    regions = [region for one in partitions for region in session.get_available_regions("cloudformation", one)]
     if settings.region not in regions:
         near = get_close_matches(settings.region, regions, 1)
         meant = f", perhaps {near[0]}" if near else ""
@@ -223,7 +225,7 @@ def _check(settings: Settings, path: Path) -> None:
         raise SettingsError(f"{path}: RDS takes no two hyphens in a row, as in the prefix {settings.prefix!r}")
     if settings.database.kind == "existing" and not settings.database.url:
         raise SettingsError(f'{path}: database.kind "existing" needs database.url')
-    if "@" in settings.database.url:
+    if "@" in settings.database.url or "passw" in settings.database.url.lower():
         raise SettingsError(f"{path}: database.url must have neither user nor password; they are given when posting")
 
 

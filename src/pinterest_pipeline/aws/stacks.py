@@ -5,10 +5,12 @@ is, in this order: what the settings say, what an upload was called, the output 
 the template's own default.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+
+import boto3
 
 from pinterest_pipeline.aws.settings import Settings
 from pinterest_pipeline.aws.templates import FOLDER, Template, Values
@@ -161,40 +163,60 @@ def replicas(settings: Settings) -> int:
     return settings.network.zones if settings.kafka.kind == "provisioned" else 3
 
 
-def parameters(stack: Stack, settings: Settings, uploaded: Values, outputs: Values, expected: Values) -> Values:
+@dataclass(frozen=True)
+class Expected:
+    """Stand-ins for what a plan cannot know yet: outputs that only come when stacks are made or changed.
+
+    Attributes:
+        values: Stand-ins by the name of the output.
+        coming: The names that come for certain, since their stack is not there at all. Of others only what a template
+            cannot do without is stood in for: they may depend on a condition.
+    """
+
+    values: Values = field(default_factory=dict)
+    coming: frozenset[str] = frozenset()
+
+
+def parameters(stack: Stack, settings: Settings, known: Values, expected: Expected) -> Values:
     """Return a stack's parameters.
 
     Args:
         stack: The stack.
         settings: What a person decided.
-        uploaded: What uploads are called, by the parameter that names them.
-        outputs: The outputs of the stacks that are there.
-        expected: Stand-ins for outputs that only come with stacks that are not there yet, for a plan.
+        known: What uploads are called, and the outputs of the stacks that are there.
+        expected: What stands in for what is not known yet.
 
     Raises:
         AwsError: A parameter has no value.
     """
-    given = {**expected, **outputs, **uploaded, **stack.told(settings), "Prefix": settings.prefix}
+    given = {**known, **stack.told(settings), "Prefix": settings.prefix}
     values, missing = {}, []
     for name, declared in stack.template.parameters.items():
         if name in given:
             values[name] = given[name]
+        elif name in expected.values and ("Default" not in declared or name in expected.coming):
+            values[name] = expected.values[name]
         elif "Default" not in declared:
             missing.append(name)
     if missing:
-        raise AwsError(f"the stack {stack.name} needs {', '.join(missing)}, which no earlier stack gave; apply again")
+        raise AwsError(f"the stack {stack.name} needs {', '.join(missing)}, which no other stack gives")
     return values
 
 
-def expected_outputs(coming: Iterable[Stack], region: str) -> Values:
-    """Return stand-ins for the outputs of stacks that are not there yet.
+def expected_outputs(wanted: Iterable[Stack], there: Collection[str], region: str) -> Expected:
+    """Return stand-ins for outputs.
 
     Args:
-        coming: The stacks.
-        region: The region that they will be in.
+        wanted: The stacks that shall be there.
+        there: Short names of those that are.
+        region: The region that they are in.
     """
-    names = {output for stack in coming for output in stack.template.outputs} | LATER
-    return {name: form.format(region=region) for name, form in FORMS.items() if name in names}
+    outputs = {stack.name: stack.template.outputs for stack in wanted}
+    coming = frozenset().union(*(names for name, names in outputs.items() if name not in there))
+    names = LATER.union(*outputs.values())
+    partition = boto3.session.Session().get_partition_for_region(region)
+    values = {name: form.format(region=region, partition=partition) for name, form in FORMS.items() if name in names}
+    return Expected(values, coming)
 
 
 LATER = frozenset({"BootstrapBrokers"})
@@ -202,22 +224,22 @@ LATER = frozenset({"BootstrapBrokers"})
 
 _ZEROS = "0" * 17
 FORMS: Values = {
-    "KeyArn": "arn:aws:kms:{region}:000000000000:key/00000000-0000-0000-0000-000000000000",
+    "KeyArn": "arn:{partition}:kms:{region}:000000000000:key/00000000-0000-0000-0000-000000000000",
     "LandingBucket": "not-there-yet",
     "ArtifactsBucket": "not-there-yet",
     "DagsBucket": "not-there-yet",
-    "AlarmTopicArn": "arn:aws:sns:{region}:000000000000:not-there-yet",
+    "AlarmTopicArn": "arn:{partition}:sns:{region}:000000000000:not-there-yet",
     "VpcId": f"vpc-{_ZEROS}",
     "VpcCidr": "10.0.0.0/16",
     "SubnetIds": f"subnet-{_ZEROS},subnet-{_ZEROS[:-1]}1",
     "PublicSubnetIds": f"subnet-{_ZEROS[:-1]}2,subnet-{_ZEROS[:-1]}3",
-    "DatabaseSecretArn": "arn:aws:secretsmanager:{region}:000000000000:secret:not-there-yet",
+    "DatabaseSecretArn": "arn:{partition}:secretsmanager:{region}:000000000000:secret:not-there-yet",
     "DatabaseClientSecurityGroupId": f"sg-{_ZEROS}",
-    "ClusterArn": "arn:aws:kafka:{region}:000000000000:cluster/not-there-yet/00000000-0000-0000-0000-000000000000-1",
+    "ClusterArn": "arn:{partition}:kafka:{region}:000000000000:cluster/not-there-yet/0-1",
     "ClusterName": "not-there-yet",
     "KafkaClientSecurityGroupId": f"sg-{_ZEROS}",
     "BootstrapBrokers": "not-there-yet:9098",
-    "ProxyLoadBalancerArn": "arn:aws:elasticloadbalancing:{region}:000000000000:loadbalancer/net/not-there-yet/0",
+    "ProxyLoadBalancerArn": "arn:{partition}:elasticloadbalancing:{region}:0:loadbalancer/net/not-there-yet/0",
     "ProxyAddress": "not-there-yet:8082",
 }
 """Stand-ins for what is not known yet, in the form of the real thing: a plan shows resources, not their names."""

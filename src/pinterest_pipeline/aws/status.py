@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pinterest_pipeline.aws.clients import aws_says
+from pinterest_pipeline.aws.deployment import outputs
 from pinterest_pipeline.aws.finishing import proxy_is_healthy
+from pinterest_pipeline.errors import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,42 +62,57 @@ def status_of(deployment: Deployment) -> Status:
         AwsError: AWS does not tell.
     """
     states = deployment.states()
-    outputs = deployment.outputs(states)
+    found = known_outputs(deployment.settings, states)
     wanted = deployment.stacks
     stacks = [
         (stack.name, states.get(stack.name))
         for stack in deployment.catalogue
         if stack in wanted or stack.name in states
     ]
-    needed = [(name, outputs[name], about) for name, about in NEEDED.items() if outputs.get(name)]
-    health, steps = health_of(deployment.clients, outputs), steps_left(deployment.settings, outputs)
+    needed = [(name, found[name], about) for name, about in NEEDED.items() if found.get(name)]
+    health, steps = health_of(deployment.clients, found), steps_left(deployment.settings, found)
     return Status(stacks, needed, [*health], [*steps])
 
 
-def steps_left(settings: Settings, outputs: Values) -> Iterator[str]:
+def known_outputs(settings: Settings, states: Mapping[str, State]) -> Values:
+    """Return what the stacks gave, with what they were told where that is of use: nobody is asked.
+
+    Args:
+        settings: What a person decided.
+        states: The stacks that are there, by their short names.
+    """
+    told = states["clients"].parameters if "clients" in states else {}
+    brokers = {name: value for name, value in told.items() if name == "BootstrapBrokers"}
+    database = {"DatabaseUrl": settings.database.url} if settings.database.kind == "existing" else {}
+    return {**brokers, **database, **outputs(states)}
+
+
+def steps_left(settings: Settings, found: Values) -> Iterator[str]:
     """Tell what is left to do that no script can do."""
-    if settings.alarm_email and "AlarmTopicArn" in outputs:
+    if settings.alarm_email and "AlarmTopicArn" in found:
         yield f"confirm the subscription that AWS has mailed to {settings.alarm_email}, or no alarm arrives"
     waits_for_id = settings.databricks.access == "storage-credential" and not settings.databricks.external_id
-    if "DatabricksRoleArn" in outputs and waits_for_id:
+    if "DatabricksRoleArn" in found and waits_for_id:
         yield (
             "make a storage credential of DatabricksRoleArn in Databricks, put the external id that it shows into "
             "databricks.external_id, and apply again: until then nobody can assume the role"
         )
-    if "DatabricksConnectionSecretArn" in outputs:
+    if "DatabricksConnectionSecretArn" in found:
         yield "put Airflow's connection to Databricks into DatabricksConnectionSecretArn, as docs/aws.md says"
 
 
-def health_of(clients: Clients, outputs: Values) -> Iterator[str]:
-    """Tell how the parts fare that run, in words.
-
-    Raises:
-        AwsError: AWS does not tell.
-    """
-    group, connector = outputs.get("ProxyTargetGroupArn"), outputs.get("ConnectorArn")
+def health_of(clients: Clients, found: Values) -> Iterator[str]:
+    """Tell how the parts fare that run, in words; a part that cannot be asked about is told as that."""
+    group, connector = found.get("ProxyTargetGroupArn"), found.get("ConnectorArn")
     if group:
-        yield f"the REST proxy {'answers' if proxy_is_healthy(clients, group) else 'does not answer'}"
+        try:
+            yield f"the REST proxy {'answers' if proxy_is_healthy(clients, group) else 'does not answer'}"
+        except AwsError as failure:
+            yield str(failure)
     if connector:
-        with aws_says("cannot ask how the connector fares"):
-            found = clients.kafkaconnect.describe_connector(connectorArn=connector)
-        yield f"the connector is {found.get('connectorState', 'unknown')}"
+        try:
+            with aws_says("cannot ask how the connector fares"):
+                answer = clients.kafkaconnect.describe_connector(connectorArn=connector)
+            yield f"the connector is {answer.get('connectorState', 'unknown')}"
+        except AwsError as failure:
+            yield str(failure)

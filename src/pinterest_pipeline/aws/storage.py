@@ -142,22 +142,30 @@ def _empty(client: S3Client, bucket: str) -> int:
 
 
 def delete_database(client: RDSClient, name: str, note: Callable[[str], None]) -> None:
-    """Delete a database and wait until it is gone; its last state stays as a snapshot.
+    """Delete a database and wait until it is gone; its last state stays as a snapshot. One that is gone is no trouble.
 
     Raises:
         AwsError: AWS refuses.
     """
-    snapshot = f"{name}-{datetime.now(UTC):%Y%m%d%H%M%S}"
     with aws_says(f"cannot delete the database {name}"):
         try:
-            client.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
-            client.delete_db_instance(DBInstanceIdentifier=name, FinalDBSnapshotIdentifier=snapshot)
+            (found,) = client.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+            if found.get("DBInstanceStatus") != "deleting":
+                _begin_deletion(client, name, note)
         except ClientError as error:
-            if code_of(error) != "DBInstanceNotFound":
+            if code_of(error) not in ("DBInstanceNotFound", "DBInstanceNotFoundFault"):
                 raise
             return
-        note(f"deleting the database {name}; its last state is kept as the snapshot {snapshot}")
         client.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier=name)
+
+
+def _begin_deletion(client: RDSClient, name: str, note: Callable[[str], None]) -> None:
+    snapshot = f"{name}-{datetime.now(UTC):%Y%m%d%H%M%S}"
+    client.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
+    # The protection ends a little after it was asked for, and while it does the database cannot be deleted.
+    client.get_waiter("db_instance_available").wait(DBInstanceIdentifier=name)
+    client.delete_db_instance(DBInstanceIdentifier=name, FinalDBSnapshotIdentifier=snapshot)
+    note(f"deleting the database {name}; its last state is kept as the snapshot {snapshot}")
 
 
 def delete_key(client: KMSClient, key: str, note: Callable[[str], None]) -> None:

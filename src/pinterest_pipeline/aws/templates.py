@@ -6,6 +6,7 @@ that is not there yet, and what is sent is what was read.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,7 @@ DEPLOYMENT = "ApiDeployment"
 
 _MOST_BYTES = 51_200
 _DIGEST_LENGTH = 10
+_IN_TEXT = re.compile(r"\$\{(\w+)")
 
 Tree = Any
 Values = Mapping[str, str]
@@ -133,22 +135,40 @@ def _included(tree: Tree, folder: Path) -> Tree:
 
 
 def _redeployed(tree: Tree, values: Values) -> Tree:
-    apis = [one["Properties"] for one in tree["Resources"].values() if one["Type"] == "AWS::ApiGateway::RestApi"]
+    apis = {name for name, one in tree["Resources"].items() if one["Type"] == "AWS::ApiGateway::RestApi"}
     if not apis:
         return tree
-    # Another way to the proxy is another API, though the document is the same.
-    used = {name: values[name] for name in _names_in([apis, tree.get("Conditions")]) & values.keys()}
-    content = json.dumps([apis, used], sort_keys=True).encode()
-    name = f"{DEPLOYMENT}{hashlib.sha256(content).hexdigest()[:_DIGEST_LENGTH]}"
-    return _renamed(tree, name)
+    # Another way to the proxy is another API, though the document is the same: what the document refers to counts too.
+    used = _reached(apis, {**tree["Resources"], **tree.get("Conditions", {})})
+    content = [{name: one for name, one in tree["Resources"].items() if name in used & apis}]
+    told = {name: values[name] for name in used & values.keys()}
+    digest = hashlib.sha256(json.dumps([content, told], sort_keys=True).encode()).hexdigest()
+    return _renamed(tree, f"{DEPLOYMENT}{digest[:_DIGEST_LENGTH]}")
 
 
-def _names_in(tree: Tree) -> set[str]:
-    """Return what a tree refers to by Ref."""
-    if isinstance(tree, dict):
-        own = {tree["Ref"]} if isinstance(tree.get("Ref"), str) else set()
-        return own.union(*(_names_in(value) for value in tree.values()))
-    return set().union(*map(_names_in, tree)) if isinstance(tree, list) else set()
+def _reached(names: set[str], declared: Mapping[str, Tree]) -> set[str]:
+    """Return all that something refers to, directly or through what it refers to: resources, conditions, parameters."""
+    reached: set[str] = set()
+    new = names
+    while new:
+        reached |= new
+        new = {found for name in new if name in declared for found in _references(declared[name])} - reached
+    return reached
+
+
+def _references(tree: Tree) -> set[str]:
+    if isinstance(tree, list):
+        return set().union(*map(_references, tree))
+    if not isinstance(tree, dict):
+        return set()
+    found = set().union(*map(_references, tree.values()))
+    for function, value in tree.items():
+        match function, value:
+            case ("Ref" | "Condition", str(name)) | ("Fn::GetAtt" | "Fn::If", [str(name), *_]):
+                found.add(name)
+            case ("Fn::Sub", str(text)) | ("Fn::Sub", [str(text), *_]):
+                found.update(_IN_TEXT.findall(text))
+    return found
 
 
 def _renamed(tree: Tree, name: str) -> Tree:

@@ -150,11 +150,16 @@ def _put(s3: S3Client, bucket: str, uploads: list[Upload], note: Note) -> None:
 
 
 def _put_dags(s3: S3Client, bucket: str, note: Note) -> None:
-    # MWAA reads the folder itself, so DAGs have plain names, and are sent whenever they may have changed.
-    for file in sorted(DAGS.glob("*.py")):
-        note(f"uploading {file.name}")
-        with aws_says(f"cannot upload {file.name} to {bucket}"):
+    # MWAA runs whatever is in the folder: what is here is sent, changed or not, and what is not here is taken out.
+    files = sorted(DAGS.glob("*.py"))
+    with aws_says(f"cannot put the DAGs into {bucket}"):
+        for file in files:
+            note(f"uploading {file.name}")
             s3.upload_file(str(file), bucket, f"dags/{file.name}", ExtraArgs={"ChecksumAlgorithm": "SHA256"})
+        there = s3.list_objects_v2(Bucket=bucket, Prefix="dags/").get("Contents", [])
+        for key in {one["Key"] for one in there} - {f"dags/{file.name}" for file in files}:
+            note(f"removing {key}, which is here no more")
+            s3.delete_object(Bucket=bucket, Key=key)
 
 
 def _told(note: Note) -> Callable[[Archive, int, int | None], None]:
