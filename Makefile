@@ -3,6 +3,8 @@
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --frozen --quiet
 export PYTHONUTF8 = 1
+# The bundle builds its wheel by `uv`, whoever put that here.
+export PATH := $(PATH):$(CURDIR)/.tools/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fast kills airflow lint types bench docs wheel clean setup java servers scanner

@@ -1,0 +1,85 @@
+"""What a person does to a DAG run, what happens to Airflow itself, and what is left of it in the logs."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.airflow.services import LATE, Airflow, wait_for
+from tests.airflow.test_runs import ALL_WELL, FAILED, FAILED_FOR_GOOD, tokens
+from tests.airflow.workspace import CLIENT_SECRET, FOR_EVER, Attempt, Workspace
+
+
+def waiting(running: Airflow, workspace: Workspace) -> str:
+    """Start a DAG run whose job does not end, and wait until it waits."""
+    workspace.script = [Attempt(looks=FOR_EVER)]
+    run = running.trigger()
+    running.wait_for_state(run, "run", "deferred")
+    return run
+
+
+def test_switched_on_it_makes_up_for_the_last_time_of_the_schedule_only(running: Airflow) -> None:
+    (run,) = running.runs("scheduled")
+
+    when = datetime.fromisoformat(running.call("GET", run)["run_after"])
+    assert (when.hour, when.minute) == (3, 0)
+    assert datetime.now(UTC) - when < timedelta(days=1, minutes=5)
+
+
+@pytest.mark.parametrize("task", ["run", None], ids=["the task", "the DAG run"])
+def test_what_is_marked_as_failed_ends_the_jobs_run(running: Airflow, workspace: Workspace, task: str | None) -> None:
+    run = waiting(running, workspace)
+
+    running.mark_as_failed(run, task)
+
+    assert running.ended(run) == FAILED_FOR_GOOD
+    assert workspace.runs[101].result == "CANCELED"
+
+
+def test_a_restart_of_airflow_goes_on_with_the_run_that_is_there(running: Airflow, workspace: Workspace) -> None:
+    run = waiting(running, workspace)
+
+    for service in ("scheduler", "triggerer"):
+        running.kill(service)
+    for service in ("scheduler", "triggerer"):
+        running.start(service)
+    workspace.finish()
+
+    assert running.ended(run) == ALL_WELL
+    assert len(workspace.runs) == 1
+    assert len(set(tokens(workspace))) == 1
+
+
+def test_a_cleared_task_repairs_the_run_that_failed(running: Airflow, workspace: Workspace) -> None:
+    workspace.script = [FAILED] * 4
+    run = running.trigger()
+    assert running.ended(run) == FAILED_FOR_GOOD
+
+    running.clear(run, "run")
+
+    assert running.ended(run) == ALL_WELL
+    assert (len(workspace.runs), len(set(tokens(workspace)))) == (1, 1)
+
+
+def test_a_dag_run_behind_its_deadline_fails_and_says_so(running: Airflow, workspace: Workspace) -> None:
+    workspace.script = [Attempt(looks=FOR_EVER)]
+    running.switch_on(LATE)
+    try:
+        (run,) = wait_for(lambda: running.runs("scheduled", LATE), "the late DAG runs")
+        states = running.ended(run)
+        assert (states["run"], states[""]) == ("skipped", "failed")
+    finally:
+        running.switch_off(LATE)
+
+    run_id = run.rpartition("/")[2]
+    said = f"{LATE}: DAG run {run_id} failed (timed_out); its deadline is 6 hours"
+    wait_for(lambda: any(said in text for text in running.logs().values()), "the DAG processor's log says so")
+
+
+def test_no_log_holds_a_secret(running: Airflow, workspace: Workspace) -> None:
+    assert running.ended(running.trigger()) == ALL_WELL
+
+    told = running.logs()
+    assert any("run 101 is" in text for text in told.values())
+    assert [
+        path for path, text in told.items() if any(secret in text for secret in (CLIENT_SECRET, *workspace.tokens))
+    ] == []

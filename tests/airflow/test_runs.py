@@ -1,0 +1,133 @@
+"""Airflow runs the DAG, waiting and all, against a workspace that is strict about every call."""
+
+from uuid import UUID
+
+import pytest
+
+from tests.airflow.services import Airflow
+from tests.airflow.workspace import Attempt, Workspace
+
+ALL_WELL = {"run": "success", "stop": "success", "": "success"}
+FAILED_FOR_GOOD = {"run": "failed", "stop": "success", "": "failed"}
+FAILED = Attempt(failed="refine")
+VARIABLE = {"key": "pinterest_batch_job", "value": "[dev ann] pinterest-batch"}
+
+
+def tokens(workspace: Workspace) -> list[str]:
+    """Return the idempotency token of each call that asked for a run."""
+    return [payload["idempotency_token"] for payload in workspace.called("jobs/run-now")]
+
+
+def test_the_job_is_found_by_its_name_started_once_and_waited_for_without_a_worker(
+    running: Airflow, workspace: Workspace
+) -> None:
+    run = running.trigger()
+
+    running.wait_for_state(run, "run", "deferred")
+    assert running.ended(run) == ALL_WELL
+    first, second, *rest = workspace.calls
+    assert (first.path, first.payload["name"]) == ("jobs/list", "pinterest-batch")
+    assert (second.path, second.payload["job_id"], UUID(tokens(workspace)[0]).version) == ("jobs/run-now", 11, 5)
+    assert {(call.path, str(call.payload["run_id"])) for call in rest} == {("jobs/runs/get", "101")}
+
+
+def test_every_dag_run_is_a_run_of_the_job_of_its_own(running: Airflow, workspace: Workspace) -> None:
+    assert [running.ended(running.trigger()) for _ in range(2)] == [ALL_WELL, ALL_WELL]
+
+    assert len(set(tokens(workspace))) == len(workspace.runs) == 2
+
+
+def test_another_job_is_named_by_a_variable(running: Airflow, workspace: Workspace) -> None:
+    workspace.jobs[12] = VARIABLE["value"]
+    running.call("POST", "variables", VARIABLE)
+    try:
+        assert running.ended(running.trigger()) == ALL_WELL
+    finally:
+        running.call("DELETE", f"variables/{VARIABLE['key']}")
+
+    assert [run.job_id for run in workspace.runs.values()] == [12]
+
+
+def test_a_failed_run_is_repaired(running: Airflow, workspace: Workspace) -> None:
+    workspace.script = [FAILED, Attempt()]
+
+    assert running.ended(running.trigger()) == ALL_WELL
+    assert len(tokens(workspace)) == 1
+    assert workspace.called("jobs/runs/repair") == [{"run_id": 101, "rerun_all_failed_tasks": True}]
+
+
+def test_a_second_attempt_repairs_the_same_run(running: Airflow, workspace: Workspace) -> None:
+    workspace.script = [FAILED, FAILED, Attempt()]
+
+    assert running.ended(running.trigger()) == ALL_WELL
+    assert (len(workspace.runs), len(tokens(workspace)), len(set(tokens(workspace)))) == (1, 2, 1)
+    assert [payload.get("latest_repair_id") for payload in workspace.called("jobs/runs/repair")] == [None, 501]
+
+
+def test_a_repair_that_shows_late_is_found_by_the_second_attempt(running: Airflow, workspace: Workspace) -> None:
+    workspace.script = [FAILED, Attempt(looks=2, stale=1)]
+
+    assert running.ended(running.trigger()) == ALL_WELL
+    assert (len(workspace.runs), len(tokens(workspace)), len(workspace.called("jobs/runs/repair"))) == (1, 2, 1)
+
+
+def test_a_run_that_fails_for_good_fails_the_dag_run(running: Airflow, workspace: Workspace) -> None:
+    workspace.script = [FAILED] * 10
+    run = running.trigger()
+
+    assert running.ended(run) == FAILED_FOR_GOOD
+    assert "refine ended as FAILED; publish ended as UPSTREAM_FAILED: ['the reason of " in running.log(run, "run", 3)
+    assert (len(workspace.runs), len(tokens(workspace)), len(workspace.called("jobs/runs/repair"))) == (1, 3, 3)
+    assert len(set(tokens(workspace))) == 1
+
+
+def test_a_run_that_somebody_cancelled_is_left_alone(running: Airflow, workspace: Workspace) -> None:
+    workspace.script = [Attempt(result="CANCELED")]
+    run = running.trigger()
+
+    assert running.ended(run) == FAILED_FOR_GOOD
+    assert "run 101 was cancelled" in running.log(run, "run")
+    assert (len(tokens(workspace)), workspace.called("jobs/runs/repair")) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("jobs", "said"),
+    [
+        ({7: "another-job"}, "expected a job named 'pinterest-batch'"),
+        ({11: "pinterest-batch", 12: "pinterest-batch"}, "There are more than one job with name pinterest-batch"),
+    ],
+    ids=["no such job", "two such jobs"],
+)
+def test_nothing_is_started_where_the_name_does_not_lead_to_one_job(
+    running: Airflow, workspace: Workspace, jobs: dict[int, str], said: str
+) -> None:
+    workspace.jobs = jobs
+    run = running.trigger()
+
+    assert running.ended(run) == FAILED_FOR_GOOD
+    assert said in running.log(run, "run")
+    assert {call.path for call in workspace.calls} == {"jobs/list"}
+
+
+def test_a_workspace_that_is_busy_for_a_while_is_asked_again(running: Airflow, workspace: Workspace) -> None:
+    workspace.refusals |= {"jobs/list": [503], "jobs/run-now": [429, 503], "jobs/runs/get": [503, 0, 429]}
+
+    assert running.ended(running.trigger()) == ALL_WELL
+    assert (len(workspace.runs), len(set(tokens(workspace)))) == (1, 1)
+    assert not any(workspace.refusals.values())
+
+
+def test_a_lost_answer_starts_no_second_run(running: Airflow, workspace: Workspace) -> None:
+    workspace.lost = {"jobs/run-now"}
+
+    assert running.ended(running.trigger()) == ALL_WELL
+    assert (len(workspace.runs), len(tokens(workspace)), len(set(tokens(workspace)))) == (1, 2, 1)
+
+
+def test_a_job_that_is_not_the_one_of_this_repository_fails_the_dag_run(running: Airflow, workspace: Workspace) -> None:
+    workspace.script = [Attempt(chain=("tables", "ingest", "publish"))]
+    run = running.trigger()
+
+    assert running.ended(run) == FAILED_FOR_GOOD
+    assert "expected tables -> ingest -> refine -> publish" in running.log(run, "run")
+    assert len(tokens(workspace)) == 1

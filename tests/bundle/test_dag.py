@@ -1,0 +1,69 @@
+"""Airflow's DAG and the bundle say the same of the batch job: its name, when it runs, its tasks and their order."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.bundle.resolver import Bundle, load
+
+ROOT = Path(__file__).parents[2]
+DAG = ROOT / "infrastructure" / "dags" / "pinterest_batch.py"
+
+
+def constants(text: str) -> dict[str, object]:
+    """Return the DAG's constants; Airflow is in an environment of its own, so the file is read and not run."""
+    found: dict[str, object] = {}
+    for node in ast.parse(text).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(name)], value=ast.Constant() | ast.Tuple()):
+                found[name] = ast.literal_eval(node.value)
+    return found
+
+
+def cron(quartz: str) -> str:
+    """Return a Quartz expression as cron writes it: no seconds, and a day that is not said is any day."""
+    second, minute, hour, day, month, weekday = quartz.split()
+    assert second == "0", f"cron knows no seconds: {quartz}"
+    return " ".join([minute, hour, *("*" if field == "?" else field for field in (day, month, weekday))])
+
+
+def differences(text: str, bundle: Bundle) -> list[str]:
+    """Return what the DAG says that the bundle does not."""
+    dag, job = constants(text), bundle.resources("jobs")["batch"]
+    order: list[str] = []
+    needs = {task["task_key"]: [need["task_key"] for need in task.get("depends_on", [])] for task in job["tasks"]}
+    while len(order) < len(needs):
+        order += [key for key, before in needs.items() if key not in order and set(before) <= set(order)][:1]
+    said = {"JOB": job["name"], "SCHEDULE": cron(job["schedule"]["quartz_cron_expression"]), "TASKS": tuple(order)}
+    return [
+        f"{name}: the DAG has {dag.get(name)!r}, the bundle {value!r}"
+        for name, value in said.items()
+        if dag.get(name) != value
+    ]
+
+
+@pytest.fixture(scope="module")
+def prod() -> Bundle:
+    return load(ROOT, "prod")
+
+
+def test_the_dag_says_what_the_bundle_says(prod: Bundle) -> None:
+    assert differences(DAG.read_text(encoding="utf-8"), prod) == []
+    assert prod.resources("jobs")["batch"]["schedule"]["timezone_id"] == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ('SCHEDULE = "0 3 * * *"', 'SCHEDULE = "0 4 * * *"', "SCHEDULE"),
+        ('JOB = "pinterest-batch"', 'JOB = "pinterest"', "JOB"),
+        ('("tables", "ingest", "refine", "publish")', '("tables", "refine", "ingest", "publish")', "TASKS"),
+        ('("tables", "ingest", "refine", "publish")', '("tables", "ingest", "refine")', "TASKS"),
+    ],
+)
+def test_a_dag_that_says_something_else_is_found_out(prod: Bundle, old: str, new: str, found: str) -> None:
+    text = DAG.read_text(encoding="utf-8")
+    assert old in text
+    (difference,) = differences(text.replace(old, new), prod)
+    assert difference.startswith(found)
