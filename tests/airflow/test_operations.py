@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.airflow.services import LATE, Airflow, wait_for
-from tests.airflow.test_runs import ALL_WELL, FAILED, FAILED_FOR_GOOD, tokens
+from tests.airflow.test_runs import ALL_WELL, FAILED_FOR_GOOD, tokens
 from tests.airflow.workspace import CLIENT_SECRET, FOR_EVER, Attempt, Workspace
 
 
@@ -47,17 +47,6 @@ def test_a_restart_of_airflow_goes_on_with_the_run_that_is_there(running: Airflo
     assert running.ended(run) == ALL_WELL
     assert len(workspace.runs) == 1
     assert len(set(tokens(workspace))) == 1
-
-
-def test_a_cleared_task_repairs_the_run_that_failed(running: Airflow, workspace: Workspace) -> None:
-    workspace.script = [FAILED] * 4
-    run = running.trigger()
-    assert running.ended(run) == FAILED_FOR_GOOD
-
-    running.clear(run, "run")
-
-    assert running.ended(run) == ALL_WELL
-    assert (len(workspace.runs), len(set(tokens(workspace)))) == (1, 1)
 
 
 def test_a_dag_run_behind_its_deadline_fails_and_says_so(running: Airflow, workspace: Workspace) -> None:

@@ -71,14 +71,20 @@ def test_a_repair_that_shows_late_is_found_by_the_second_attempt(running: Airflo
     assert (len(workspace.runs), len(tokens(workspace)), len(workspace.called("jobs/runs/repair"))) == (1, 2, 1)
 
 
-def test_a_run_that_fails_for_good_fails_the_dag_run(running: Airflow, workspace: Workspace) -> None:
-    workspace.script = [FAILED] * 10
+def test_a_run_that_fails_for_good_fails_the_dag_run_and_is_repaired_once_that_is_cleared(
+    running: Airflow, workspace: Workspace
+) -> None:
+    workspace.script = [FAILED] * 4
     run = running.trigger()
 
     assert running.ended(run) == FAILED_FOR_GOOD
     assert "refine ended as FAILED; publish ended as UPSTREAM_FAILED: ['the reason of " in running.log(run, "run", 3)
-    assert (len(workspace.runs), len(tokens(workspace)), len(workspace.called("jobs/runs/repair"))) == (1, 3, 3)
-    assert len(set(tokens(workspace))) == 1
+    assert (len(tokens(workspace)), len(workspace.called("jobs/runs/repair"))) == (3, 3)
+
+    running.clear(run, "run")
+
+    assert running.ended(run) == ALL_WELL
+    assert (len(workspace.runs), len(set(tokens(workspace)))) == (1, 1)
 
 
 def test_a_run_that_somebody_cancelled_is_left_alone(running: Airflow, workspace: Workspace) -> None:

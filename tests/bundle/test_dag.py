@@ -1,14 +1,18 @@
 """Airflow's DAG and the bundle say the same of the batch job: its name, when it runs, its tasks and their order."""
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.bundle.resolver import Bundle, load
+from tests.infrastructure import templates
 
 ROOT = Path(__file__).parents[2]
-DAG = ROOT / "infrastructure" / "dags" / "pinterest_batch.py"
+INFRASTRUCTURE = ROOT / "infrastructure"
+DAG = INFRASTRUCTURE / "dags" / "pinterest_batch.py"
 
 
 def constants(text: str) -> dict[str, object]:
@@ -67,3 +71,16 @@ def test_a_dag_that_says_something_else_is_found_out(prod: Bundle, old: str, new
     assert old in text
     (difference,) = differences(text.replace(old, new), prod)
     assert difference.startswith(found)
+
+
+def test_the_airflow_that_runs_it_here_is_the_one_on_mwaa() -> None:
+    template = templates.load("airflow")
+    version = template["Parameters"]["AirflowVersion"]["Default"]
+    requirements = (INFRASTRUCTURE / "dags" / "requirements.txt").read_text(encoding="utf-8")
+    (constraints,) = re.findall(r"/constraints-([\d.]+)/constraints-[\d.]+\.txt", requirements)
+    packages = [line for line in requirements.splitlines() if not line.startswith(("#", "--"))]
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+    assert constraints == version
+    assert {f"apache-airflow=={version}", *packages} <= set(project["dependency-groups"]["airflow"])
