@@ -6,20 +6,21 @@ from collections.abc import Iterator
 import pytest
 
 from tests.airflow.services import DAG, Airflow, airflow, wait_for
-from tests.airflow.serving import certificate, connection, serving
+from tests.airflow.serving import HOST, connection, serving
 from tests.airflow.workspace import Workspace
+from tests.integration.authority import write_certificates
 
 
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Airflow, Workspace]]:
     """Airflow with the DAG switched on, and the workspace that it reaches by its connection."""
     home = tmp_path_factory.mktemp("airflow")
-    authority, key = certificate(home)
+    write_certificates(home, HOST)
     connections = home / "connections.json"
     workspace = Workspace()
-    with serving(workspace, authority, key) as proxy:
+    with serving(workspace, home / "server.crt", home / "server.key") as proxy:
         connections.write_text(json.dumps({"databricks_default": connection()}), encoding="utf-8")
-        with airflow(home, connections, authority, proxy) as running:
+        with airflow(home, connections, home / "ca.crt", proxy) as running:
             running.switch_on(DAG.stem)
             # Airflow makes up for the last time that the schedule names.
             (first,) = wait_for(lambda: running.runs("scheduled"), "a scheduled run is there")

@@ -92,10 +92,8 @@ class Run:
 
     def _end(self) -> None:
         self.result = self.attempt.result if self.attempt.failed is None else "FAILED"
-        chain, done = (
-            self.attempt.chain,
-            {each["task_key"] for each in self.tasks if each["state"]["result_state"] == "SUCCESS"},
-        )
+        chain = self.attempt.chain
+        done = {each["task_key"] for each in self.tasks if each["state"]["result_state"] == "SUCCESS"}
         failed_at = chain.index(self.attempt.failed) if self.attempt.failed else len(chain)
         for place, key in enumerate(chain):
             if key not in done:
@@ -236,6 +234,11 @@ class Workspace:
         run.attempt, run.result, run.looks = self._next_attempt(), "", 0
         return {"repair_id": run.repairs[-1]}
 
+    def _jobs_runs_cancel(self, body: Tree) -> Tree:
+        run = self._run(body)
+        run.result = run.result or "CANCELED"
+        return {}
+
     def called(self, name: str) -> list[Tree]:
         """Return what a path was called with, each time."""
         return [call.payload for call in self.calls if call.path == name]
@@ -244,8 +247,3 @@ class Workspace:
         """Let the runs that still go on succeed when they are next looked at."""
         for run in self.runs.values():
             run.attempt = Attempt(looks=0)
-
-    def _jobs_runs_cancel(self, body: Tree) -> Tree:
-        run = self._run(body)
-        run.result = run.result or "CANCELED"
-        return {}

@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,9 @@ def cron(quartz: str) -> str:
 def differences(text: str, bundle: Bundle) -> list[str]:
     """Return what the DAG says that the bundle does not."""
     dag, job = constants(text), bundle.resources("jobs")["batch"]
-    order: list[str] = []
     needs = {task["task_key"]: [need["task_key"] for need in task.get("depends_on", [])] for task in job["tasks"]}
-    while len(order) < len(needs):
-        order += [key for key, before in needs.items() if key not in order and set(before) <= set(order)][:1]
-    said = {"JOB": job["name"], "SCHEDULE": cron(job["schedule"]["quartz_cron_expression"]), "TASKS": tuple(order)}
+    order = tuple(TopologicalSorter(needs).static_order())
+    said = {"JOB": job["name"], "SCHEDULE": cron(job["schedule"]["quartz_cron_expression"]), "TASKS": order}
     return [
         f"{name}: the DAG has {dag.get(name)!r}, the bundle {value!r}"
         for name, value in said.items()
