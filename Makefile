@@ -7,7 +7,7 @@ export PYTHONUTF8 = 1
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast kills airflow lint types bench docs wheel clean setup java servers scanner
+.PHONY: help demo test fast kills airflow airflow-setup lint types bench docs wheel clean setup java servers scanner
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,10 +15,15 @@ help:  ## list the targets
 demo: setup java  ## run the whole pipeline on this machine: rows, Kafka, Kinesis, Spark, answers, report
 	@$(RUN) python scripts/demo.py $(ARGS)
 
-test: setup java servers scanner lint types airflow  ## lint, types and all tests, with real servers
+test: setup java servers scanner airflow-setup lint types  ## lint, types and all tests, with real servers, and what they cost
+ifdef ARGS
+	$(RUN) pytest $(ARGS)
+else
 	@rm -f .coverage .coverage.*
-	$(RUN) pytest --cov --cov-report= $(ARGS)
+	$(RUN) python -m tests.support.side_by_side
+	@$(RUN) coverage combine --quiet
 	@$(RUN) coverage report
+endif
 
 fast: setup lint types  ## lint, types and the tests that need no server and no Spark
 	$(RUN) pytest tests/unit tests/bundle $(ARGS)
@@ -26,8 +31,7 @@ fast: setup lint types  ## lint, types and the tests that need no server and no 
 kills: setup java  ## kill the stream's driver at twenty moments: no record lost, none twice
 	KILLS=20 $(RUN) pytest tests/faults/test_stream_kill.py $(ARGS)
 
-airflow: setup  ## the DAG in the Airflow that MWAA runs, in an environment of its own
-	@UV_PROJECT_ENVIRONMENT=.venvs/airflow $(UV) sync --frozen --quiet --only-group airflow
+airflow: airflow-setup  ## the DAG in the Airflow that MWAA runs, in an environment of its own
 	.venvs/airflow/bin/python -m pytest -c tests/airflow/pytest.ini tests/airflow
 
 lint: setup  ## formatting and lint
@@ -53,6 +57,9 @@ clean:  ## remove what was built, installed and run here
 setup:
 	@scripts/setup.sh python
 	@$(UV) sync --frozen --quiet
+
+airflow-setup: setup
+	@UV_PROJECT_ENVIRONMENT=.venvs/airflow $(UV) sync --frozen --quiet --only-group airflow
 
 java:
 	@scripts/setup.sh java

@@ -11,7 +11,7 @@ from pinterest_pipeline.local.kinesis import CREDENTIALS
 from pinterest_pipeline.local.spark import CATALOG, local_spark
 from pinterest_pipeline.tables import Lake, create_tables
 from tests.integration.emulators import moto_kinesis
-from tests.spark.streamed import Sender, sender
+from tests.spark.streamed import Sender, only, sender
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 
 @pytest.fixture
-def lake(spark: SparkSession) -> Iterator[Lake]:
+def lake(spark: SparkSession, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+    if marker := request.node.get_closest_marker("entities"):
+        only(monkeypatch, *marker.args)
     lake = Lake(CATALOG, f"lake_{uuid4().hex}")
     create_tables(spark, lake)
     yield lake

@@ -1,33 +1,36 @@
 """From raw to clean and quarantine: one way for every record, however it came.
 
-A batch is judged, its newest record of every key is merged into the clean table, and what is not clean goes to
+A batch is judged once. Its newest record of every key is merged into the clean table, and what is not clean goes to
 quarantine with its reasons. Both writes can be repeated: one takes only newer records, the other only records that are
 not there. A batch that was cut off in the middle is simply done again.
 """
 
-from dataclasses import replace
+from datetime import datetime
 from functools import partial, reduce
 from operator import and_
+from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as sf
 from pyspark.sql.streaming.query import StreamingQuery
 
+from pinterest_pipeline.checkpoints import Batch, folder
 from pinterest_pipeline.cleaning import EXTRA, REASONS, judge
 from pinterest_pipeline.entities import ENTITIES, Entity
-from pinterest_pipeline.observe import Run, counted, now, record
-from pinterest_pipeline.streams import (
-    AVAILABLE_NOW,
-    BatchWriter,
-    Start,
-    Trigger,
-    batch_name,
-    query_id,
-    retry_on_conflict,
-    run_to_end,
-    start_query,
+from pinterest_pipeline.observe import (
+    Counts,
+    Run,
+    append_runs_once,
+    counted,
+    finished,
+    now,
+    record,
+    recorded,
+    spool_of,
 )
-from pinterest_pipeline.tables import FIRST_BATCH, QUARANTINE, RAW, Lake, Origin, table_version
+from pinterest_pipeline.staging import staged, staging_of
+from pinterest_pipeline.streams import AVAILABLE_NOW, BatchWriter, retry_on_conflict, run_to_end, start_query
+from pinterest_pipeline.tables import FIRST_BATCH, QUARANTINE, RAW, Lake, Origin, quoted, table_version
 
 _BYTES_PER_BATCH = "256m"
 _IDENTITY = ("origin", "position", "batch_id")
@@ -47,22 +50,8 @@ def refine(spark: SparkSession, lake: Lake, checkpoints: str, origin: Origin) ->
     Raises:
         StageError: A query failed; it resumes where it stopped when it is started again.
     """
-    run_to_end(refine_queries(spark, lake, checkpoints, origin, AVAILABLE_NOW))
-
-
-def refine_queries(
-    spark: SparkSession, lake: Lake, checkpoints: str, origin: Origin, trigger: Trigger
-) -> tuple[Start, ...]:
-    """Return what starts the query of each entity.
-
-    Args:
-        spark: The session.
-        lake: Where the tables are.
-        checkpoints: The folder with a checkpoint folder for each query.
-        origin: Which records.
-        trigger: When they take up what is new.
-    """
-    return tuple(partial(_start, spark, lake, entity, checkpoints, origin, trigger) for entity in ENTITIES)
+    with recorded(spark, lake, spool_of(folder(checkpoints), f"refine_{origin}")):
+        run_to_end(partial(_start, spark, lake, entity, checkpoints, origin) for entity in ENTITIES)
 
 
 def replay(spark: SparkSession, lake: Lake) -> None:
@@ -78,38 +67,56 @@ def replay(spark: SparkSession, lake: Lake) -> None:
         _replay(spark, lake, entity)
 
 
-def _start(
-    spark: SparkSession, lake: Lake, entity: Entity, checkpoints: str, origin: Origin, trigger: Trigger
-) -> StreamingQuery:
-    checkpoint = f"{checkpoints}/refine_{origin}/{entity.name}"
+def _start(spark: SparkSession, lake: Lake, entity: Entity, checkpoints: str, origin: Origin) -> StreamingQuery:
+    queries = f"refine_{origin}"
     raw = spark.readStream.option("maxBytesPerTrigger", _BYTES_PER_BATCH).table(lake.raw(entity))
     # A file holds records of one origin: by its statistics, one of the other origin is skipped and not read.
     records = raw.where(sf.col("origin") == origin)
-    name = f"refine {origin} {entity.name}"
-    return start_query(records, name, checkpoint, trigger, _writer(lake, entity, checkpoint, origin))
+    # Judged in the query's own plan, which is built once and not for every batch. Only quarantine needs the text again.
+    judged = judge(records, entity).withColumn("payload", sf.when(is_rejected(), sf.col("payload")))
+    write = _writer(lake, entity, folder(checkpoints), queries)
+    return start_query(
+        judged, f"refine {origin} {entity.name}", f"{checkpoints}/{queries}/{entity.name}", AVAILABLE_NOW, write
+    )
 
 
-def _writer(lake: Lake, entity: Entity, checkpoint: str, origin: Origin) -> BatchWriter:
-    def write(records: DataFrame, number: int) -> None:
-        spark = records.sparkSession
-        query = query_id(spark, checkpoint)
-        batch = batch_name(number, query)
-        judged = judge(records, entity)
-        run = _begun("refine", entity, batch, judged, timed=origin is Origin.KINESIS)
-        if not run.rows_read:
-            return
-        if run.rows_rejected:
-            _quarantine(judged, lake.quarantine(entity), batch)
-        merge_newest(judged, lake, entity, batch)
-        # Counted in the table: a batch that was cut off after its merge counts the same when it is done again, and
-        # another writer's rows are not counted.
-        kept = spark.table(lake.clean(entity)).where(sf.col(FIRST_BATCH) == batch).count()
-        record(spark, lake, [_completed(run, kept)], f"{query} runs", number)
+def _writer(lake: Lake, entity: Entity, checkpoints: Path, queries: str) -> BatchWriter:
+    staging, spool = staging_of(checkpoints, queries, entity), spool_of(checkpoints, queries)
+
+    def write(judged: DataFrame, batch: Batch) -> None:
+        started = now()
+        with staged(judged, staging, batch, is_rejected()) as (rows, counts):
+            if counts.rows:
+                record(spool, batch, finished(settle(rows, lake, entity, batch, counts, started)))
 
     return write
 
 
-def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> None:
+def settle(rows: DataFrame, lake: Lake, entity: Entity, batch: Batch, counts: Counts, started: datetime) -> Run:
+    """Bring a judged batch into clean and quarantine.
+
+    Args:
+        rows: The judged rows, read from where they are kept.
+        lake: Where the tables are.
+        entity: What the records are.
+        batch: The batch.
+        counts: What the rows are; there is at least one.
+        started: When the batch was begun.
+
+    Returns:
+        What was done, up to its end.
+    """
+    if counts.rejected or batch.repeated:
+        _quarantine(rows, lake.quarantine(entity), batch)
+    kept = merge_newest(rows, lake, entity, batch.name) if counts.rejected < counts.rows else 0
+    if batch.repeated:
+        # Counted in the table, since an earlier attempt may have brought them in.
+        clean = rows.sparkSession.table(lake.clean(entity))
+        kept = clean.where(sf.col(FIRST_BATCH) == batch.name).count()
+    return counts.put_into(Run("refine", entity.name, batch.name, started), kept)
+
+
+def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> int:
     """Merge the clean rows of a batch: one row a key, and the newest arrival wins.
 
     Args:
@@ -117,9 +124,12 @@ def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> N
         lake: Where the clean table is.
         entity: What the records are.
         batch: The batch's name, kept with every key that it brings first.
+
+    Returns:
+        How many keys it brought first.
     """
     key = entity.clean[0].name
-    rows = judged.where(~_is_rejected()).select(
+    rows = judged.where(~is_rejected()).select(
         *(column.name for column in entity.clean),
         sf.col("arrived_at").alias(_ORDER[0]),
         sf.col("position").alias(_ORDER[1]),
@@ -128,52 +138,49 @@ def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> N
     )
     newest_first = Window.partitionBy(key).orderBy(*(sf.col(name).desc() for name in _ORDER))
     newest = rows.withColumn("_rank", sf.row_number().over(newest_first)).where("_rank = 1").drop("_rank")
-    updates = {name: sf.col(f"new.{name}") for name in newest.columns if name not in (key, FIRST_BATCH)}
-    target = lake.clean(entity)
-
-    def merge() -> None:
-        (
-            newest.alias("new")
-            .mergeInto(target, sf.col(f"new.{key}") == sf.col(f"{target}.{key}"))
-            .whenMatched(_order("new") > _order(target))
-            .update(updates)
-            .whenNotMatched()
-            .insertAll()
-            .merge()
-        )
-
-    retry_on_conflict(merge)
+    updates = ", ".join(
+        f"{quoted(name)} = new.{quoted(name)}" for name in newest.columns if name not in (key, FIRST_BATCH)
+    )
+    merge = f"""
+        MERGE INTO {_in_format(lake.clean(entity))} AS old USING {{newest}} AS new
+        ON new.{quoted(key)} = old.{quoted(key)}
+        WHEN MATCHED AND {_order("new")} > {_order("old")} THEN UPDATE SET {updates}
+        WHEN NOT MATCHED THEN INSERT *
+    """
+    return int(retry_on_conflict(lambda: _merged(judged.sparkSession, merge, newest=newest))["num_inserted_rows"])
 
 
-def _order(table: str) -> Column:
-    return sf.struct(*(sf.col(f"{table}.{name}") for name in _ORDER))
+def _merged(spark: SparkSession, statement: str, **sources: DataFrame) -> Row:
+    """Run a MERGE and return its counts of rows."""
+    return spark.sql(statement, args=None, **sources).collect()[0]
 
 
-def _is_rejected() -> Column:
+def _in_format(name: str) -> str:
+    """Return a name as a format string shows it: its braces stand for themselves."""
+    return name.replace("{", "{{").replace("}", "}}")
+
+
+def _order(table: str) -> str:
+    return "struct(" + ", ".join(f"{table}.{quoted(name)}" for name in _ORDER) + ")"
+
+
+def is_rejected() -> Column:
+    """Say whether a judged row is not clean."""
     return sf.size(REASONS) > 0
 
 
-def _begun(stage: str, entity: Entity, batch: str, judged: DataFrame, *, timed: bool = False) -> Run:
-    """Take a batch up: count its records and its rejected ones, and find its oldest and newest arrival."""
-    rejected = sf.count_if(_is_rejected()).alias("rows_rejected")
-    return counted(Run(stage, entity.name, batch, now()), judged, rejected, timed=timed)
-
-
-def _completed(run: Run, kept: int) -> Run:
-    return replace(run, rows_kept=kept, rows_replaced=run.rows_read - run.rows_rejected - kept)
-
-
-def _quarantine(judged: DataFrame, quarantine: str, batch: str) -> None:
+def _quarantine(judged: DataFrame, quarantine: str, batch: Batch) -> None:
     """Add the rejected records that are not in quarantine yet.
 
     A merge by identity, not an append tied to the batch's number: a batch that failed may be judged by other rules
-    when it is done again, and what these reject must not be skipped.
+    when it is done again. What these reject must not be skipped, and what they accept must not stay.
     """
-    rejected = judged.where(_is_rejected()).withColumn("refined_in", sf.lit(batch))
+    rejected = judged.where(is_rejected()).withColumn("refined_in", sf.lit(batch.name))
     rows = rejected.select(*(column.name for column in QUARANTINE)).alias("new")
-    retry_on_conflict(
-        lambda: rows.mergeInto(quarantine, _same_record("new", quarantine)).whenNotMatched().insertAll().merge()
-    )
+    merge = rows.mergeInto(quarantine, _same_record("new", quarantine)).whenNotMatched().insertAll()
+    if batch.repeated:
+        merge = merge.whenNotMatchedBySource(sf.col("refined_in") == batch.name).delete()
+    retry_on_conflict(merge.merge)
 
 
 def _replay(spark: SparkSession, lake: Lake, entity: Entity) -> None:
@@ -181,15 +188,16 @@ def _replay(spark: SparkSession, lake: Lake, entity: Entity) -> None:
     version = table_version(spark, quarantine)
     held = spark.read.option("versionAsOf", version).table(quarantine)
     judged = judge(held.select(*(column.name for column in RAW)), entity)
-    run = _begun(_REPLAY, entity, batch_name(version, _REPLAY), judged)
-    if not run.rows_read:
+    started, batch, counts = now(), Batch(_REPLAY, version), counted(judged, is_rejected())
+    if not counts.rows:
         return
-    released = judged.where(~_is_rejected())
-    merge_newest(judged, lake, entity, run.batch)
+    released = judged.where(~is_rejected())
+    merge_newest(judged, lake, entity, batch.name)
     kept = _first_brought_by_replay(released, lake, entity)
     # Recorded before they leave quarantine: a replay that was cut off between the two is done again, and what is
     # recorded under this version already is not recorded twice.
-    record(spark, lake, [_completed(run, kept)], f"{_REPLAY} {entity.name}", version)
+    run = finished(counts.put_into(Run(_REPLAY, entity.name, batch.name, started), kept))
+    append_runs_once(spark, lake, [run], f"{_REPLAY} {entity.name}", version)
     _delete(released, quarantine)
 
 

@@ -6,18 +6,22 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
+from typing import TypeVar
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
+from pinterest_pipeline.checkpoints import Batch, batch_cut_off, folder, query_id
 from pinterest_pipeline.errors import StageError
 
-BatchWriter = Callable[[DataFrame, int], None]
-"""What `foreachBatch` calls: the batch's rows and its number."""
+BatchWriter = Callable[[DataFrame, Batch], None]
+"""Writes the rows of one batch; safe to run again for the same batch."""
 
 Start = Callable[[], StreamingQuery]
 """Starts one query."""
+
+Outcome = TypeVar("Outcome")
 
 _CONFLICT = re.compile(r"\[DELTA_(CONCURRENT_\w+|METADATA_CHANGED|PROTOCOL_CHANGED)\b")
 _BEHIND_THE_TRACEBACK = re.compile(r"\s+SQLSTATE: |\n\tat |\n=== Streaming Query ===")
@@ -26,6 +30,7 @@ _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
 _LAST_BATCH_SECONDS = 20
+_UPKEEP_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -51,46 +56,21 @@ def start_query(rows: DataFrame, name: str, checkpoint: str, trigger: Trigger, w
         name: The query's name; a session has no two queries of one name.
         checkpoint: The query's own checkpoint folder.
         trigger: When it takes up what is new.
-        write: Writes one batch; safe to run again for the same batch.
+        write: Writes one batch.
+
+    Raises:
+        StageError: Python sees no files where the checkpoint is.
     """
-    writer = rows.writeStream.queryName(name).option("checkpointLocation", checkpoint).foreachBatch(write)
+    place = folder(checkpoint)
+    cut_off = batch_cut_off(place)
+
+    def write_batch(batch_rows: DataFrame, number: int) -> None:
+        write(batch_rows, Batch(query_id(place), number, repeated=number == cut_off))
+
+    writer = rows.writeStream.queryName(name).option("checkpointLocation", checkpoint).foreachBatch(write_batch)
     if trigger.interval_seconds is None:
         return writer.trigger(availableNow=True).start()
     return writer.trigger(processingTime=f"{round(trigger.interval_seconds * 1000)} milliseconds").start()
-
-
-def query_id(spark: SparkSession, checkpoint: str) -> str:
-    """Return the id that Spark gave the query when it made this checkpoint.
-
-    A deleted checkpoint makes a new id. Whatever is remembered under the id (Delta's transactions, batch names)
-    therefore never hides the rows of a query that starts over.
-
-    Args:
-        spark: The session.
-        checkpoint: The query's checkpoint folder.
-
-    Returns:
-        A UUID.
-    """
-    metadata = spark.read.schema("id STRING").json(f"{checkpoint}/metadata").first()
-    if metadata is None:
-        raise StageError(
-            f"expected a query's metadata in the checkpoint {checkpoint}, found none; is it being deleted?"
-        )
-    return str(metadata["id"])
-
-
-def batch_name(number: int, query: str) -> str:
-    """Name a batch for the rows that it writes.
-
-    The number comes first: Delta keeps 32 characters of a text in its statistics, and only what differs there lets it
-    skip the files of other batches.
-
-    Args:
-        number: The batch's number.
-        query: Whose batch it is.
-    """
-    return f"{number:010d}/{query}"
 
 
 def append_once(rows: DataFrame, table: str, application: str, version: int) -> None:
@@ -111,11 +91,14 @@ def append_once(rows: DataFrame, table: str, application: str, version: int) -> 
     )
 
 
-def retry_on_conflict(commit: Callable[[], None]) -> None:
+def retry_on_conflict(commit: Callable[[], Outcome]) -> Outcome:
     """Run a commit again while another writer of the same table is quicker.
 
     Args:
         commit: Reads the table anew and commits; safe to run again.
+
+    Returns:
+        What the commit that succeeded returned.
 
     Raises:
         Exception: What the commit raised, where it is no conflict, or lost against other writers every time.
@@ -146,7 +129,7 @@ def run_to_end(starts: Iterable[Start]) -> None:
             _await_end(query)
 
 
-def run_until_stopped(starts: Iterable[Start], stop: Event) -> None:
+def run_until_stopped(starts: Iterable[Start], stop: Event, upkeep: Callable[[], None]) -> None:
     """Start queries and keep them running together until one of them ends or somebody asks for the end.
 
     Where one has ended the others must not go on alone: rows would pile up in front of it, and nobody would see it.
@@ -155,14 +138,18 @@ def run_until_stopped(starts: Iterable[Start], stop: Event) -> None:
         starts: Each starts a query with an interval for its trigger.
         stop: Set by another thread to end all queries. A batch that is under way may end if that is soon; else it is
             cut off, and done again at the next start.
+        upkeep: Called once a minute while they run.
 
     Raises:
         StageError: A query could not start or failed; the others are stopped first, and all of them resume from their
             checkpoints.
     """
     with _running(start for start in starts if not stop.is_set()) as queries:
+        due = time.monotonic() + _UPKEEP_SECONDS
         while all(query.isActive for query in queries) and not stop.wait(_LOOK_SECONDS):
-            pass
+            if time.monotonic() >= due:
+                upkeep()
+                due = time.monotonic() + _UPKEEP_SECONDS
         for query in queries:
             if not query.isActive:
                 _await_end(query)

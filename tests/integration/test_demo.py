@@ -19,7 +19,7 @@ PEOPLE = 40
 
 def run_demo(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=1100)
 
 
 def write_folder(folder: Path, lines: dict[Entity, list[dict[str, Any] | str]]) -> None:

@@ -86,7 +86,7 @@ def open_report(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 def _wait_until(page: Page, condition: Callable[[], bool]) -> None:
     """Wait in Python: the page lets nobody evaluate text inside it, and that is how playwright would wait."""
-    deadline = monotonic() + 20
+    deadline = monotonic() + 120
     while not condition():
         assert monotonic() < deadline, "the page did not change"
         page.wait_for_timeout(50)

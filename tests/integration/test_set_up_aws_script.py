@@ -58,7 +58,7 @@ def started(aws: Mapping[str, str], settings: Path, words: Sequence[str]) -> sub
         env=aws,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=3000,
         check=False,
         stdin=subprocess.DEVNULL,
     )
@@ -107,7 +107,7 @@ def test_ctrl_c_says_what_goes_on_and_the_next_apply_ends_it(aws: Mapping[str, s
         if "create in progress" in line:
             break
     process.send_signal(signal.SIGINT)
-    said, errors = process.communicate(timeout=60)
+    said, errors = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "run apply again to follow it" in said + errors
     assert errors.splitlines()[-1] == "stopped"
@@ -164,7 +164,7 @@ def test_no_credentials_and_no_aws_are_one_line_each(aws: Mapping[str, str], set
 
 def test_the_example_is_a_settings_file(aws: Mapping[str, str], tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "example"], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, str(SCRIPT), "example"], capture_output=True, text=True, timeout=300, check=True
     )
     file = tmp_path / "aws.toml"
     file.write_text(done.stdout, encoding="utf-8")

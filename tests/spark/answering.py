@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from pinterest_pipeline.entities import GEO, PIN, USER, Entity
 from pinterest_pipeline.publish import ANSWERS, Answer, answered
@@ -30,8 +30,8 @@ def midsummer(year: int | None) -> datetime | None:
     return None if year is None else datetime(year, 6, 21, tzinfo=UTC)
 
 
-def tables(spark: SparkSession, posts: Iterable[Post]) -> dict[str, DataFrame]:
-    """Return the three clean tables of these posts."""
+def tables(spark: SparkSession, posts: Iterable[Post]) -> dict[str, str]:
+    """Make the three clean tables of these posts, and return their names."""
     numbered = list(enumerate(posts))
     return {
         "pin": _table(spark, PIN, [vars(p) | {"ind": ind} for ind, p in numbered]),
@@ -42,9 +42,11 @@ def tables(spark: SparkSession, posts: Iterable[Post]) -> dict[str, DataFrame]:
     }
 
 
-def _table(spark: SparkSession, entity: Entity, rows: list[dict[str, object]]) -> DataFrame:
+def _table(spark: SparkSession, entity: Entity, rows: list[dict[str, object]]) -> str:
     schema = ", ".join(f"`{column.name}` {column.type}" for column in entity.clean)
-    return spark.createDataFrame([tuple(row.get(column.name) for column in entity.clean) for row in rows], schema)
+    frame = spark.createDataFrame([tuple(row.get(column.name) for column in entity.clean) for row in rows], schema)
+    frame.createOrReplaceTempView(f"asked_{entity.name}")
+    return f"asked_{entity.name}"
 
 
 def named(question: str) -> Answer:

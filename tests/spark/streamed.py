@@ -9,12 +9,13 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as sf
 
+from pinterest_pipeline import live, tables
 from pinterest_pipeline import refine as refining
-from pinterest_pipeline import tables
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
-from pinterest_pipeline.ingest import kinesis, landing
+from pinterest_pipeline.ingest import landing
 from pinterest_pipeline.ingest.kinesis import Streams
 from pinterest_pipeline.local.kinesis import REGION
+from pinterest_pipeline.publish import publishing
 from pinterest_pipeline.tables import Lake, table_version
 from tests.integration.emulators import kinesis_client, make_stream
 
@@ -52,7 +53,7 @@ def sender(endpoint: str, names: Names | None = None, shards: int = 2) -> Sender
 
 def only(monkeypatch: pytest.MonkeyPatch, *entities: Entity) -> None:
     """Run the stages for some entities: the others are the same code, and each costs its commits."""
-    for module in (kinesis, landing, refining, tables):
+    for module in (landing, live, publishing, refining, tables):
         monkeypatch.setattr(module, "ENTITIES", entities)
 
 

@@ -23,6 +23,7 @@ def run(spark: SparkSession, lake: Lake, landing: Path, checkpoints: str) -> Pas
     return lambda: bring_in(spark, lake, landing, checkpoints)
 
 
+@pytest.mark.entities(USER)
 def test_every_line_becomes_one_raw_row_that_knows_where_it_stood(
     spark: SparkSession, lake: Lake, landing: Path, run: Pass
 ) -> None:
@@ -49,6 +50,7 @@ def test_a_second_run_with_nothing_new_writes_nothing(
     assert [table_version(spark, table) for table in tables] == before
 
 
+@pytest.mark.entities(GEO)
 def test_the_newest_duplicate_wins_within_a_batch_and_between_batches(
     spark: SparkSession, lake: Lake, landing: Path, run: Pass
 ) -> None:
@@ -60,6 +62,7 @@ def test_the_newest_duplicate_wins_within_a_batch_and_between_batches(
     assert [row["country"] for row in spark.table(lake.clean(GEO)).collect()] == ["Newestland"]
 
 
+@pytest.mark.entities(GEO)
 def test_a_record_that_is_not_clean_goes_to_quarantine_with_every_reason(
     spark: SparkSession, lake: Lake, landing: Path, run: Pass
 ) -> None:
@@ -73,6 +76,7 @@ def test_a_record_that_is_not_clean_goes_to_quarantine_with_every_reason(
     assert spark.table(lake.clean(GEO)).isEmpty()
 
 
+@pytest.mark.entities(USER)
 def test_the_counts_of_every_run_add_up(spark: SparkSession, lake: Lake, landing: Path, run: Pass) -> None:
     land(landing, USER, 0, keyed(USER, 1), keyed(USER, 1), keyed(USER, 2), keyed(USER, 3, age=-3))
     run()
@@ -81,6 +85,7 @@ def test_the_counts_of_every_run_add_up(spark: SparkSession, lake: Lake, landing
     assert (row["rows_read"], row["rows_kept"], row["rows_rejected"], row["rows_replaced"]) == (4, 2, 1, 1)
 
 
+@pytest.mark.entities(USER)
 def test_replay_moves_what_is_clean_by_now_and_leaves_the_rest(
     spark: SparkSession, lake: Lake, landing: Path, run: Pass
 ) -> None:
@@ -92,6 +97,7 @@ def test_replay_moves_what_is_clean_by_now_and_leaves_the_rest(
     assert spark.table(lake.quarantine(USER)).count() == 1
 
 
+@pytest.mark.entities(USER)
 def test_unknown_fields_are_kept_aside(spark: SparkSession, lake: Lake, landing: Path, run: Pass) -> None:
     land(landing, USER, 0, record(USER, nickname="Ad", tags=["a", 1]))
     run()

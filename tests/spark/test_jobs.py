@@ -5,10 +5,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pinterest_pipeline import jobs
-from pinterest_pipeline import refine as refining
 from pinterest_pipeline.entities import PIN, USER
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.ingest import landing
 from pinterest_pipeline.publish import ANSWERS, Answer, publishing
 from pinterest_pipeline.tables import Lake
 from tests.spark.landed import NAMES, keyed, land
@@ -26,17 +24,16 @@ def reading(lake: Lake, landing: Path, checkpoints: str, reader: str = "files") 
 
 
 @pytest.fixture
-def users_only(monkeypatch: pytest.MonkeyPatch) -> Answer:
-    """Run the tasks for users and the one answer that needs no other table: the rest only costs commits."""
-    for module in (landing, refining):
-        monkeypatch.setattr(module, "ENTITIES", (USER,))
+def of_users(monkeypatch: pytest.MonkeyPatch) -> Answer:
+    """Publish the one answer that needs no other table."""
     answer = next(answer for answer in ANSWERS if answer.name == "q6_users_joined_by_year")
     monkeypatch.setattr(publishing, "ANSWERS", (answer,))
     return answer
 
 
+@pytest.mark.entities(USER)
 def test_the_tasks_bring_what_has_landed_to_answers(
-    spark: SparkSession, lake: Lake, tmp_path: Path, checkpoints: str, users_only: Answer
+    spark: SparkSession, lake: Lake, tmp_path: Path, checkpoints: str, of_users: Answer
 ) -> None:
     land(tmp_path, USER, 0, keyed(USER, 1), "not a record")
     jobs.tables(place(lake))
@@ -44,7 +41,7 @@ def test_the_tasks_bring_what_has_landed_to_answers(
     jobs.refine([*place(lake), "--checkpoints", checkpoints])
     jobs.replay(place(lake))
     jobs.publish(place(lake))
-    assert [tuple(row) for row in spark.table(lake.table(users_only.name)).collect()] == [(2016, 1)]
+    assert [tuple(row) for row in spark.table(lake.table(of_users.name)).collect()] == [(2016, 1)]
     assert spark.table(lake.quarantine(USER)).count() == 1
 
 

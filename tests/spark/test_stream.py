@@ -11,7 +11,7 @@ from pyspark.sql import functions as sf
 
 from pinterest_pipeline import jobs
 from pinterest_pipeline.entities import USER
-from pinterest_pipeline.ingest.kinesis import NO_TEXT, Streams, ingest_kinesis
+from pinterest_pipeline.ingest.kinesis import NO_TEXT, Streams
 from pinterest_pipeline.live import catch_up
 from pinterest_pipeline.local.spark import CATALOG
 from pinterest_pipeline.refine import refine
@@ -21,11 +21,8 @@ from tests.spark.streamed import Sender, clean, only, runs, versions
 
 Pass = Callable[[], None]
 
-
-@pytest.fixture(autouse=True)
-def users_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the stages for users only: the other two are the same code, at three times the cost."""
-    only(monkeypatch, USER)
+# The other two are the same code, at three times the cost.
+pytestmark = pytest.mark.entities(USER)
 
 
 @pytest.fixture
@@ -38,7 +35,7 @@ def test_every_record_becomes_one_raw_row_that_knows_where_it_stood(
 ) -> None:
     before, records = datetime.now(UTC).timestamp(), [keyed(USER, key) for key in range(20)]
     sent.send(USER, *records)
-    ingest_kinesis(spark, lake, sent.streams, checkpoints)
+    catch_up(spark, lake, sent.streams, checkpoints)
     rows = (
         spark.table(lake.raw(USER)).withColumn("at", sf.col("arrived_at").cast("DOUBLE")).orderBy("position").collect()
     )
@@ -100,6 +97,7 @@ def test_records_of_the_other_origin_are_left_to_its_job_and_cost_no_run(
 def test_the_task_stream_makes_the_tables_and_brings_in_what_the_streams_hold(
     spark: SparkSession, sent: Sender, checkpoints: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    only(monkeypatch, USER)
     lake, names = Lake(CATALOG, f"task_{uuid4().hex}"), sent.streams.names
     sent.send(USER, keyed(USER, 1), keyed(USER, 1, age=37))
     monkeypatch.setattr(jobs, "Streams", partial(Streams, endpoint=sent.streams.endpoint))

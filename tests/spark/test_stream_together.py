@@ -13,16 +13,16 @@ from pyspark.sql import SparkSession
 from pinterest_pipeline import refine as refining
 from pinterest_pipeline.entities import GEO, PIN, USER
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.ingest.kinesis import ingest_kinesis
 from pinterest_pipeline.ingest.landing import Reader, ingest_landing
 from pinterest_pipeline.live import catch_up, follow
 from pinterest_pipeline.refine import refine
-from pinterest_pipeline.streams import retry_on_conflict
+from pinterest_pipeline.streams import Outcome, retry_on_conflict
 from pinterest_pipeline.tables import Lake, Origin, create_tables
 from tests.integration.kafka import eventually
 from tests.spark.landed import NAMES, bring_in, keyed, land
-from tests.spark.streamed import Sender, clean, only, runs
+from tests.spark.streamed import Sender, clean, runs
 
+WAIT_SECONDS = 280
 POSTS = tuple(keyed(GEO, key, country=f"Land {key}") for key in range(12))
 
 
@@ -32,10 +32,10 @@ def together(*passes: Callable[[], None]) -> None:
             each.result()
 
 
+@pytest.mark.entities(GEO)
 def test_the_same_rows_by_batch_and_by_stream_at_once_and_twice_give_the_table_of_rows_posted_once(
-    spark: SparkSession, lake: Lake, sent: Sender, tmp_path: Path, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, lake: Lake, sent: Sender, tmp_path: Path, checkpoints: str
 ) -> None:
-    only(monkeypatch, GEO)
     once = Lake(lake.catalog, f"{lake.schema}_once")
     create_tables(spark, once)
     land(tmp_path / "once", GEO, 0, *POSTS)
@@ -53,30 +53,32 @@ def test_the_same_rows_by_batch_and_by_stream_at_once_and_twice_give_the_table_o
 
 def meet_at_the_commit(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let two merges begin at the same moment, so that one of them loses; return every try."""
-    both_there, tries = Barrier(2, timeout=120), list[str]()
+    both_there, tries = Barrier(2, timeout=WAIT_SECONDS), list[str]()
 
-    def meet(commit: Callable[[], None]) -> None:
-        def noted() -> None:
+    def meet(commit: Callable[[], Outcome]) -> Outcome:
+        def noted() -> Outcome:
             tries.append("try")
-            commit()
+            return commit()
 
         both_there.wait()
-        retry_on_conflict(noted)
+        return retry_on_conflict(noted)
 
     monkeypatch.setattr(refining, "retry_on_conflict", meet)
     return tries
 
 
+@pytest.mark.entities(USER)
 def test_two_jobs_that_merge_at_the_same_moment_both_succeed(
     spark: SparkSession, lake: Lake, sent: Sender, tmp_path: Path, checkpoints: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    only(monkeypatch, USER)
     sent.send(USER, *(keyed(USER, key) for key in range(10)))
     land(tmp_path, USER, 0, *(keyed(USER, key) for key in range(5, 15)))
-    ingest_kinesis(spark, lake, sent.streams, checkpoints)
     ingest_landing(spark, lake, NAMES, str(tmp_path), checkpoints, Reader.FILES)
     tries = meet_at_the_commit(monkeypatch)
-    together(*(partial(refine, spark.newSession(), lake, checkpoints, origin) for origin in Origin))
+    together(
+        partial(catch_up, spark, lake, sent.streams, checkpoints),
+        partial(refine, spark.newSession(), lake, checkpoints, Origin.S3),
+    )
     assert len(tries) > 2
     assert [row["ind"] for row in clean(spark, lake, USER)] == list(range(15))
     assert sum(row["rows_kept"] for row in runs(spark, lake, "refine")) == 15
@@ -99,10 +101,10 @@ def following(spark: SparkSession, lake: Lake, sent: Sender, checkpoints: str) -
             followed.result()
 
 
+@pytest.mark.entities(USER)
 def test_following_brings_rows_as_they_come_and_leaves_no_query_behind(
-    spark: SparkSession, lake: Lake, sent: Sender, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, lake: Lake, sent: Sender, checkpoints: str
 ) -> None:
-    only(monkeypatch, USER)
     with following(spark, lake, sent, checkpoints):
         for rows in (1, 2):
             sent.send(USER, keyed(USER, rows))
@@ -114,10 +116,10 @@ def test_following_brings_rows_as_they_come_and_leaves_no_query_behind(
     assert spark.table(lake.raw(USER)).count() == 3
 
 
+@pytest.mark.entities(USER, PIN)
 def test_a_query_that_fails_stops_the_others_with_one_clear_error(
-    spark: SparkSession, lake: Lake, sent: Sender, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, lake: Lake, sent: Sender, checkpoints: str
 ) -> None:
-    only(monkeypatch, USER, PIN)
     sent.client.delete_stream(StreamName=sent.streams.names.stream(PIN))
     with pytest.raises(StageError, match="resumes when it is started again") as failure:
         follow(spark, lake, sent.streams, checkpoints, 0.2)

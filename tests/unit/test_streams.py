@@ -58,4 +58,4 @@ def test_no_query_starts_once_somebody_has_asked_for_the_end() -> None:
 
     stop = Event()
     stop.set()
-    run_until_stopped([start], stop)
+    run_until_stopped([start], stop, upkeep=lambda: None)

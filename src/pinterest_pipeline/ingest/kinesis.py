@@ -1,19 +1,16 @@
-"""The records of the Kinesis streams, into the raw tables: every record once, with its place in its stream.
+"""The records of the Kinesis streams, each with its place in its stream.
 
 On Databricks the source `kinesis` is the runtime's own. A session elsewhere registers one of that name, with the same
 options and columns; this module does not know which of the two answers.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline.entities import ENTITIES, Entity, Names
-from pinterest_pipeline.ingest.raw import append_raw
-from pinterest_pipeline.streams import AVAILABLE_NOW, Start, Trigger, run_to_end
-from pinterest_pipeline.tables import Lake, Origin
+from pinterest_pipeline.entities import Entity, Names
+from pinterest_pipeline.tables import Origin
 
 NO_TEXT = "no UTF-8, as base64: "
 """In front of a payload whose bytes are no text. No JSON begins so, and refine turns it away with these words."""
@@ -57,44 +54,17 @@ class Streams:
         return {name: value for name, value in options.items() if value}
 
 
-def ingest_kinesis(spark: SparkSession, lake: Lake, streams: Streams, checkpoints: str) -> None:
-    """Bring every record that is in the streams now, and is new, into the raw tables.
+def stream_records(spark: SparkSession, streams: Streams, entity: Entity) -> DataFrame:
+    """Return the records of one stream, as a streaming frame with every column of a raw table but `batch_id`.
 
     Args:
         spark: The session.
-        lake: Where the raw tables are.
         streams: What to read.
-        checkpoints: The folder with a checkpoint folder for each query.
-
-    Raises:
-        StageError: A query failed, and it resumes where it stopped when it is started again.
+        entity: What the records are.
     """
-    run_to_end(ingest_queries(spark, lake, streams, checkpoints, AVAILABLE_NOW))
-
-
-def ingest_queries(
-    spark: SparkSession, lake: Lake, streams: Streams, checkpoints: str, trigger: Trigger
-) -> tuple[Start, ...]:
-    """Return what starts the query of each stream.
-
-    Args:
-        spark: The session.
-        lake: Where the raw tables are.
-        streams: What to read.
-        checkpoints: The folder with a checkpoint folder for each query.
-        trigger: When they take up what is new.
-    """
-    records = {entity: _records(spark, streams.options(entity)) for entity in ENTITIES}
-    return tuple(
-        partial(append_raw, rows, lake, entity, Origin.KINESIS, checkpoints, trigger)
-        for entity, rows in records.items()
-    )
-
-
-def _records(spark: SparkSession, options: dict[str, str]) -> DataFrame:
     return (
         spark.readStream.format("kinesis")
-        .options(**options)
+        .options(**streams.options(entity))
         .load()
         .select(
             _text(sf.col("data")).alias("payload"),

@@ -7,10 +7,12 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
+from pinterest_pipeline.checkpoints import folder
 from pinterest_pipeline.entities import ENTITIES, Names
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.ingest.raw import append_raw
-from pinterest_pipeline.streams import AVAILABLE_NOW, run_to_end
+from pinterest_pipeline.ingest.raw import QUERIES, append_raw
+from pinterest_pipeline.observe import recorded, spool_of
+from pinterest_pipeline.streams import run_to_end
 from pinterest_pipeline.tables import Lake, Origin
 
 _FILES_PER_BATCH = 2_000
@@ -45,9 +47,8 @@ def ingest_landing(
     """
     # Every folder is looked at before the first query starts: none is left running when another cannot start.
     lines = {entity: _lines(_files(spark, f"{landing}/topics/{names.topic(entity)}", reader)) for entity in ENTITIES}
-    run_to_end(
-        partial(append_raw, rows, lake, entity, Origin.S3, checkpoints, AVAILABLE_NOW) for entity, rows in lines.items()
-    )
+    with recorded(spark, lake, spool_of(folder(checkpoints), QUERIES)):
+        run_to_end(partial(append_raw, rows, lake, entity, checkpoints) for entity, rows in lines.items())
 
 
 def _files(spark: SparkSession, folder: str, reader: Reader) -> DataFrame:

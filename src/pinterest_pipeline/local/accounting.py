@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import ENTITIES, Entity
@@ -117,15 +119,14 @@ def rejections(spark: SparkSession, lake: Lake) -> tuple[Rejection, ...]:
         spark: The session.
         lake: Where quarantine is.
     """
-    found = [
-        Rejection(entity.name, row["reason"], row["count"])
+    reasons = [
+        spark.table(lake.quarantine(entity)).select(
+            sf.lit(entity.name).alias("entity"), sf.explode("reasons").alias("reason")
+        )
         for entity in ENTITIES
-        for row in spark.table(lake.quarantine(entity))
-        .select(sf.explode("reasons").alias("reason"))
-        .groupBy(sf.split("reason", ", got ")[0].alias("reason"))
-        .count()
-        .collect()
     ]
+    by_reason = reduce(DataFrame.unionAll, reasons).groupBy("entity", sf.split("reason", ", got ")[0].alias("reason"))
+    found = [Rejection(row["entity"], row["reason"], row["count"]) for row in by_reason.count().collect()]
     return tuple(sorted(found, key=lambda rejection: (-rejection.rows, rejection.entity, rejection.reason)))
 
 
@@ -156,25 +157,30 @@ def _at_least_once(there: int, confirmed: int, repeated: int) -> int:
 
 
 def _table_counts(spark: SparkSession, lake: Lake) -> dict[str, dict[str, int]]:
-    """Count all tables of all entities in one query."""
+    """Count all tables of all entities by one query that passes each table once."""
+    names = [entity.name for entity in ENTITIES]
     parts = [
-        spark.table(table)
-        .agg(counted.alias("count"))
-        .select(sf.lit(entity.name).alias("entity"), sf.lit(column).alias("column"), sf.col("count").cast("BIGINT"))
-        for entity in ENTITIES
-        for column, table, counted in (
-            ("raw_s3", lake.raw(entity), sf.count_if(sf.col("origin") == Origin.S3)),
-            ("raw_kinesis", lake.raw(entity), sf.count_if(sf.col("origin") == Origin.KINESIS)),
-            ("clean", lake.clean(entity), sf.count("*")),
-            ("keys", lake.clean(entity), sf.count_distinct(entity.clean[0].name)),
-            ("quarantined", lake.quarantine(entity), sf.count("*")),
-            ("replaced", lake.runs, sf.sum(sf.when(sf.col("subject") == entity.name, sf.col("rows_replaced")))),
-        )
+        _counted(spark.table(lake.runs), {name: _replaced(name) for name in names}).withColumn("of", sf.lit("replaced"))
     ]
-    union = parts[0]
-    for part in parts[1:]:
-        union = union.unionAll(part)
-    counts: dict[str, dict[str, int]] = {entity.name: {} for entity in ENTITIES}
-    for row in union.collect():
-        counts[row["entity"]][row["column"]] = row["count"] or 0
-    return counts
+    for entity in ENTITIES:
+        for table, counts in (
+            (lake.raw(entity), {f"raw_{origin}": sf.count_if(sf.col("origin") == origin) for origin in Origin}),
+            (lake.clean(entity), {"clean": sf.count("*"), "keys": sf.count_distinct(entity.clean[0].name)}),
+            (lake.quarantine(entity), {"quarantined": sf.count("*")}),
+        ):
+            parts.append(_counted(spark.table(table), counts).withColumn("of", sf.lit(entity.name)))
+    found: dict[str, dict[str, int]] = {}
+    for row in reduce(DataFrame.unionAll, parts).collect():
+        found.setdefault(row["of"], {}).update(row["counts"])
+    replaced = found.pop("replaced")
+    return {name: found[name] | {"replaced": replaced[name]} for name in names}
+
+
+def _replaced(entity: str) -> Column:
+    return sf.coalesce(sf.sum(sf.when(sf.col("subject") == entity, sf.col("rows_replaced"))), sf.lit(0))
+
+
+def _counted(table: DataFrame, counts: dict[str, Column]) -> DataFrame:
+    """Return one row with a map from each count's name to it."""
+    pairs = chain.from_iterable((sf.lit(name), count.cast("BIGINT")) for name, count in counts.items())
+    return table.agg(sf.create_map(*pairs).alias("counts"))

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,7 +33,7 @@ from pinterest_pipeline.local.streaming import stream_of
 from pinterest_pipeline.local.watch import LANDED, POSTED, STREAMED, Watch
 from pinterest_pipeline.post.batch import PostSettings, Tally, post_batch
 from pinterest_pipeline.post.source import Source, open_source
-from pinterest_pipeline.publish import ANSWERS, publish
+from pinterest_pipeline.publish import ANSWERS, Answer, publish
 from pinterest_pipeline.refine import refine
 from pinterest_pipeline.tables import Lake, Origin, create_tables
 
@@ -274,10 +275,15 @@ def _post(source: Source, settings: DemoSettings, cloud: LocalCloud, clock: _Clo
 
 
 def _answers(spark: SparkSession) -> tuple[AnswerRows, ...]:
-    return tuple(
-        AnswerRows(answer, spark.table(LAKE.table(answer.name)).orderBy(*answer.columns).collect())
-        for answer in ANSWERS
-    )
+    # Each query mostly waits for its plan.
+    with ThreadPoolExecutor() as pool:
+        return tuple(pool.map(partial(_answer, spark), ANSWERS))
+
+
+def _answer(spark: SparkSession, answer: Answer) -> AnswerRows:
+    rows = spark.table(LAKE.table(answer.name)).select(*answer.columns).collect()
+    # A handful of rows is sorted here: Spark would take a sample of them first. NULL comes first, as it does there.
+    return AnswerRows(answer, sorted(rows, key=lambda row: [(value is not None, value) for value in row]))
 
 
 def _say_outcome(found: Sequence[Check], settings: DemoSettings, console: Console, seconds: float) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from pinterest_pipeline.kinesis_source import KinesisDataSource
+from pinterest_pipeline.local.engine import SMALL_WORK, EngineProfile
 from pinterest_pipeline.local.jars import jars, java
 from pinterest_pipeline.tables import Lake, literal
 
@@ -19,7 +20,7 @@ CATALOG = "spark_catalog"
 _LOCALHOST = "127.0.0.1"
 
 
-def local_spark(warehouse: Path, log: Path | None = None) -> SparkSession:
+def local_spark(warehouse: Path, log: Path | None = None, engine: EngineProfile = SMALL_WORK) -> SparkSession:
     """Start Spark, or take the session that runs, with its tables in this folder.
 
     A session remembers no tables of an earlier one: `attach_tables` makes them known to it. Its Python workers find AWS
@@ -28,6 +29,7 @@ def local_spark(warehouse: Path, log: Path | None = None) -> SparkSession:
     Args:
         warehouse: The folder of the tables; made where it is missing.
         log: The file that takes what Spark writes to stderr; the console does where it is not given.
+        engine: What size of work the session is tuned for; that of a session that runs stays as it is.
 
     Returns:
         The session, in UTC.
@@ -53,6 +55,7 @@ def local_spark(warehouse: Path, log: Path | None = None) -> SparkSession:
         "spark.sql.warehouse.dir": str(warehouse.resolve()),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        **engine.configuration(),
     }
     builder = SparkSession.builder.master(f"local[{cores}]").appName("pinterest-pipeline")
     for name, value in settings.items():

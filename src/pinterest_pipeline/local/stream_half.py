@@ -15,16 +15,17 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from pinterest_pipeline.entities import ENTITIES, Names
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest.kinesis import Streams
-from pinterest_pipeline.live import follow
+from pinterest_pipeline.live import follow, query_name
 from pinterest_pipeline.local.cloud import LocalCloud
 from pinterest_pipeline.local.kinesis import REGION
 from pinterest_pipeline.local.watch import SENT, Watch
 from pinterest_pipeline.post.posts import Posts
 from pinterest_pipeline.post.source import Source
 from pinterest_pipeline.post.stream import StreamSettings, StreamTally, post_stream
-from pinterest_pipeline.tables import Lake, Origin
+from pinterest_pipeline.tables import Lake
 
-_INTERVAL_SECONDS = 1.0
+# Shorter, and the batches of three queries would take what the batch half has of the same two cores.
+_INTERVAL_SECONDS = 5.0
 _STARTS = 3
 _LOOK_SECONDS = 0.2
 
@@ -65,7 +66,7 @@ class Flowing:
 
 
 def _has_taken_everything(spark: SparkSession) -> bool:
-    names = [f"{stage} {Origin.KINESIS} {entity.name}" for stage in ("ingest", "refine") for entity in ENTITIES]
+    names = [query_name(entity) for entity in ENTITIES]
     active = {query.name: query for query in spark.streams.active}
     if not active.keys() >= {*names}:
         return False

@@ -22,7 +22,7 @@ from pinterest_pipeline.errors import LocalCloudError
 POSTED, LANDED, SENT, STREAMED, RAW, REFINED = "posted", "in S3", "sent to streams", "in Kinesis", "raw", "refined"
 
 _STAGES = (POSTED, LANDED, SENT, STREAMED, RAW, REFINED)
-_QUERIES = {"ingest": RAW, "refine": REFINED}
+_QUERIES = {"ingest": (RAW,), "refine": (REFINED,), "stream": (RAW, REFINED)}
 _DRAWN_A_SECOND = 4
 _LOOK_SECONDS = 1.0
 
@@ -109,7 +109,8 @@ class _Listener(StreamingQueryListener):
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:
         stage, _, entity = str(event.progress.name).split()
-        self._counts[_QUERIES[stage], entity] += event.progress.numInputRows
+        for counted in _QUERIES[stage]:
+            self._counts[counted, entity] += event.progress.numInputRows
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:
         """Nothing to count."""

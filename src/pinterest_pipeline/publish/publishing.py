@@ -1,23 +1,25 @@
 """From the clean tables to the answer tables, where something has changed."""
 
 import hashlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial, reduce
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import ENTITIES
-from pinterest_pipeline.observe import Run, now, record
+from pinterest_pipeline.observe import Run, append_runs, finished, now
 from pinterest_pipeline.publish.answers import ANSWERS, Answer
-from pinterest_pipeline.tables import Lake, changed_version, table_version
+from pinterest_pipeline.tables import Lake, TableState, existing_tables, table_state
 
-AGE_GROUP = """CASE
+# The age groups of the questions; an unknown age, or one below 18, belongs to none.
+_WITH_AGE_GROUPS = """(SELECT *, CASE
   WHEN age BETWEEN 18 AND 24 THEN '18-24'
   WHEN age BETWEEN 25 AND 35 THEN '25-35'
   WHEN age BETWEEN 36 AND 50 THEN '36-50'
   WHEN age > 50 THEN '50+'
-END"""
-"""The age groups of the questions; an unknown age, or one below 18, belongs to none."""
+END AS age_group FROM {user})"""
 
 _STAGE = "publish"
 _AT_ONCE = 4
@@ -33,40 +35,41 @@ def publish(spark: SparkSession, lake: Lake) -> None:
         spark: The session.
         lake: Where the clean tables are and the answers go.
     """
-    changes = {entity.name: changed_version(spark, lake.clean(entity)) for entity in ENTITIES}
-    tables = _snapshot(spark, lake)
+    started = now()
+    states = {entity.name: table_state(spark, lake.clean(entity)) for entity in ENTITIES}
+    bases = {answer: _basis(answer, states) for answer in ANSWERS}
     written = _written(spark, lake)
-    bases = {answer: _basis(answer, changes) for answer in ANSWERS}
-    changed = [
-        answer
-        for answer in ANSWERS
-        if bases[answer] not in written or not spark.catalog.tableExists(lake.table(answer.name))
-    ]
-    # An answer is small and mostly waits for its commit: several at once take little more time than one.
+    there = existing_tables(spark, lake) if written else set()
+    changed = [answer for answer in ANSWERS if bases[answer] not in written or answer.name not in there]
+    if not changed:
+        return
+    tables = {entity.name: lake.clean(entity) for entity in ENTITIES}
+    frames = {answer: answered(spark, answer, tables) for answer in changed}
+    rows = _rows(frames)
+
+    def write(answer: Answer) -> Run:
+        table = spark.createDataFrame(rows[answer], frames[answer].schema)
+        table.write.format("delta").mode("overwrite").option("overwriteSchema", value=True).saveAsTable(
+            lake.table(answer.name)
+        )
+        number = len(rows[answer])
+        return finished(Run(_STAGE, answer.name, bases[answer], started, rows_read=number, rows_kept=number))
+
+    # Each waits for its commit most of the time: several at once take little more time than one.
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        runs = list(pool.map(lambda answer: _write(spark, lake, answer, tables, bases[answer]), changed))
-    if runs:
-        record(spark, lake, runs, _STAGE, table_version(spark, lake.runs))
+        append_runs(spark, lake, list(pool.map(write, changed)))
 
 
-def answered(spark: SparkSession, answer: Answer, tables: dict[str, DataFrame]) -> DataFrame:
+def answered(spark: SparkSession, answer: Answer, tables: Mapping[str, str]) -> DataFrame:
     """Return an answer.
 
     Args:
         spark: The session; the years in the answers are those of its time zone.
         answer: Which one.
-        tables: The clean tables `pin`, `geo` and `user`.
+        tables: What stands in SQL for the clean tables `pin`, `geo` and `user`: a name, perhaps with its version.
     """
-    users = tables["user"].withColumn("age_group", sf.expr(AGE_GROUP))
-    return spark.sql(answer.sql, args=None, **(tables | {"user": users}))
-
-
-def _snapshot(spark: SparkSession, lake: Lake) -> dict[str, DataFrame]:
-    names = {entity.name: lake.clean(entity) for entity in ENTITIES}
-    return {
-        entity: spark.read.option("versionAsOf", table_version(spark, name)).table(name)
-        for entity, name in names.items()
-    }
+    users = _WITH_AGE_GROUPS.format(user=tables["user"])
+    return spark.sql(answer.sql.format(**{**tables, "user": users}))
 
 
 def _written(spark: SparkSession, lake: Lake) -> set[str]:
@@ -80,15 +83,19 @@ def _written(spark: SparkSession, lake: Lake) -> set[str]:
     return {row["basis"] for row in newest.collect()}
 
 
-def _basis(answer: Answer, changes: dict[str, int]) -> str:
+def _basis(answer: Answer, states: Mapping[str, TableState]) -> str:
     """Name what an answer is made from: its query and the last changes of the clean tables."""
-    query = hashlib.sha256((answer.sql + AGE_GROUP).encode()).hexdigest()[:_BASIS_CHARACTERS]
-    return " ".join([answer.name, query, *(f"{name}@{version}" for name, version in changes.items())])
+    query = hashlib.sha256((answer.sql + _WITH_AGE_GROUPS).encode()).hexdigest()[:_BASIS_CHARACTERS]
+    return " ".join([answer.name, query, *(f"{name}@{state.changed}" for name, state in states.items())])
 
 
-def _write(spark: SparkSession, lake: Lake, answer: Answer, tables: dict[str, DataFrame], basis: str) -> Run:
-    started, name = now(), lake.table(answer.name)
-    result = answered(spark, answer, tables)
-    result.write.format("delta").mode("overwrite").option("overwriteSchema", value=True).saveAsTable(name)
-    rows = spark.table(name).count()
-    return Run(_STAGE, answer.name, basis, started, rows, rows)
+def _rows(frames: Mapping[Answer, DataFrame]) -> dict[Answer, list[Row]]:
+    """Find several answers by one query, so that each table is looked up once; they are small enough for the driver."""
+    named = (frame.select(sf.struct("*").alias(answer.name)) for answer, frame in frames.items())
+    together = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), named)
+    rows: dict[Answer, list[Row]] = {answer: [] for answer in frames}
+    for found in together.collect():
+        for answer in frames:
+            if found[answer.name] is not None:
+                rows[answer].append(found[answer.name])
+    return rows

@@ -121,7 +121,7 @@ class Sandbox:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
 
     def run_well(self) -> str:

@@ -53,7 +53,7 @@ def run_tool(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
 

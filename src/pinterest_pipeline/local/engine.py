@@ -1,0 +1,62 @@
+"""How Spark is tuned on one machine: for many small batches, or not at all.
+
+Spark and Delta are built for tables of terabytes on clusters. With a batch of a few thousand rows on two cores, nearly
+all time goes into compiling, planning and reading Delta's log, and next to none into rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+ROWS_OF_SMALL_WORK = 100_000
+"""Rows of each table up to which `SMALL_WORK` takes fewer processor seconds than Spark's defaults."""
+
+
+@dataclass(frozen=True)
+class EngineProfile:
+    """Settings of a session that serve one size of work.
+
+    Attributes:
+        java_options: Options of Spark's JVM.
+        settings: Spark's and Delta's own settings.
+    """
+
+    java_options: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def configuration(self) -> dict[str, str]:
+        """Return the session's settings, with the JVM's options among them."""
+        options = {"spark.driver.extraJavaOptions": " ".join(self.java_options)} if self.java_options else {}
+        return options | dict(self.settings)
+
+
+SPARK_DEFAULTS = EngineProfile()
+"""For work in which rows take the time."""
+
+SMALL_WORK = EngineProfile(
+    java_options=(
+        # The optimizing compiler takes more time than it saves in a process that lives for minutes.
+        "-XX:TieredStopAtLevel=1",
+        # With the first compiler alone the default code cache is 48 MB. It runs full, and the session dies of it.
+        "-XX:ReservedCodeCacheSize=256m",
+        # One collector thread: parallel ones take a core from the work. A heap and a metaspace that need not grow are
+        # collected a few times instead of dozens.
+        "-XX:+UseSerialGC",
+        "-Xms1200m",
+        "-Xmn700m",
+        "-XX:MetaspaceSize=256m",
+    ),
+    settings={
+        # Compiling a plan to Java pays from about a hundred thousand rows on.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        # Plans of small tables have nothing to adapt, and each stage would be planned again.
+        "spark.sql.adaptive.enabled": "false",
+        # Every execution's plan is written as text for the UI, which is off.
+        "spark.sql.ui.explainMode": "simple",
+        "spark.sql.maxPlanStringLength": "100",
+        # Checksum files spare a reader of a long log its replay. Each commit pays for them with two queries.
+        "spark.databricks.delta.writeChecksumFile.enabled": "false",
+        "spark.databricks.delta.allFilesInCrc.enabled": "false",
+    },
+)
+"""For demos, tests and streams of small batches: the batch half of 2,000 rows takes 40% of the processor time."""

@@ -1,0 +1,115 @@
+"""A pytest plugin: what each folder of tests costs, in seconds and in processor seconds of everything that it starts.
+
+With the environment variable TEST_COSTS it adds its table to that file, where `tests.support.side_by_side` finds it.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+FILE = "TEST_COSTS"
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the tests of a folder took.
+
+    Attributes:
+        tests: How many were run.
+        seconds: By the clock.
+        processor_seconds: Of the test process and all that it started: Spark's JVM, Python workers, services.
+    """
+
+    tests: int = 0
+    seconds: float = 0.0
+    processor_seconds: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """Return both together."""
+        return Cost(
+            self.tests + other.tests,
+            self.seconds + other.seconds,
+            self.processor_seconds + other.processor_seconds,
+        )
+
+
+class Costs:
+    """Charges each folder with what is used until the first test of another one is done."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Cost] = {}
+        self._clock, self._used = time.monotonic(), processor_seconds(psutil.Process())
+        self._folder = ""
+
+    def charge(self, folder: str) -> None:
+        """Charge a folder with one more test."""
+        if folder != self._folder:
+            self.settle()
+            self._folder = folder
+        self._add(Cost(tests=1))
+
+    def settle(self) -> None:
+        """Charge the current folder with what was used since the last time."""
+        clock, used = time.monotonic(), processor_seconds(psutil.Process())
+        if self._folder:
+            self._add(Cost(seconds=clock - self._clock, processor_seconds=used - self._used))
+        self._clock, self._used = clock, used
+
+    def _add(self, cost: Cost) -> None:
+        self.found[self._folder] = self.found.get(self._folder, Cost()) + cost
+
+
+def processor_seconds(root: psutil.Process) -> float:
+    """Return what a process, those it started and those that have ended used."""
+    total = 0.0
+    for process in (root, *root.children(recursive=True)):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:  # it has ended meanwhile, and counts for its parent
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def table(costs: dict[str, Cost]) -> list[str]:
+    """Return the lines of a table of costs, by folder."""
+    total = sum(costs.values(), Cost())
+    lines = [f"{'folder':<24}{'tests':>8}{'seconds':>10}{'processor seconds':>20}"]
+    rows = [*sorted(costs.items()), ("all", total)]
+    lines += [f"{name:<24}{c.tests:>8}{c.seconds:>10.0f}{c.processor_seconds:>20.0f}" for name, c in rows]
+    return lines
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to count."""
+    config.stash[_COSTS] = Costs()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Charge the test's folder, before the test so that its set-up counts."""
+    item.config.stash[_COSTS].charge(item.path.relative_to(ROOT).parts[1])
+    return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the table, and keep it for whoever runs several processes side by side."""
+    costs = config.stash[_COSTS]
+    costs.settle()
+    if file := os.environ.get(FILE):
+        with Path(file).open("a", encoding="utf-8") as kept:
+            kept.write(json.dumps({name: asdict(cost) for name, cost in costs.found.items()}) + "\n")
+        return
+    terminalreporter.section("what the tests cost")
+    for line in table(costs.found):
+        terminalreporter.write_line(line)
+
+
+_COSTS = pytest.StashKey[Costs]()
