@@ -7,7 +7,7 @@ export PYTHONUTF8 = 1
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast kills airflow airflow-setup lint types bench docs wheel clean setup java servers scanner
+.PHONY: help demo test fast kills faults airflow airflow-setup lint types bench docs wheel clean setup java servers scanner
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ fast: setup lint types  ## lint, types and the tests that need no server and no 
 
 kills: setup java  ## kill the stream's driver at twenty moments: no record lost, none twice
 	KILLS=20 $(RUN) pytest tests/faults/test_stream_kill.py $(ARGS)
+
+faults: setup java  ## the fault tests ten times, while two endless loops keep the machine busy
+	$(RUN) python -m tests.support.under_load --times 10 -- $(RUN) pytest tests/faults $(ARGS)
 
 airflow: airflow-setup  ## the DAG in the Airflow that MWAA runs, in an environment of its own
 	.venvs/airflow/bin/python -m pytest -c tests/airflow/pytest.ini tests/airflow

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import generator, posting, stages, streaming
-from benchmarks.measure import Measure
+from benchmarks import generator, posting, source, stages, streaming
+from benchmarks.measure import Measure, alone
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.local.kinesis import CREDENTIALS
 
@@ -22,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000, help="pins that are refined")
     parser.add_argument("--posted-rows", type=int, default=20_000, help="rows of each table that are posted")
+    parser.add_argument("--stream-records", type=int, default=250_000, help="records in each stream of the source")
     streaming.add_sizes(parser)
     options = parser.parse_args()
     # Before any Spark: its Python workers have the environment that the first session's JVM was started in.
@@ -30,8 +31,9 @@ def main() -> None:
         measures = [
             generator.measure(options.rows // 10),
             posting.measure(Path(folder), options.posted_rows),
-            *stages.measure(Path(folder), options.rows),
-            *streaming.measure(Path(folder), streaming.sizes(options)),
+            *alone(stages.measure, Path(folder), options.rows),
+            *alone(streaming.measure, Path(folder), streaming.sizes(options)),
+            *alone(source.measure, Path(folder) / "source", options.stream_records),
         ]
     DOCUMENT.write_text(document(measures, options), encoding="utf-8")
     Console(highlight=False, soft_wrap=True).print(DOCUMENT.read_text(encoding="utf-8"), markup=False)

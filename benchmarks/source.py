@@ -18,9 +18,11 @@ from pyspark.sql import SparkSession
 from benchmarks.measure import Measure, timed
 from pinterest_pipeline.entities import PIN
 from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.local.engine import SPARK_DEFAULTS
 from pinterest_pipeline.local.generator import generate
 from pinterest_pipeline.local.kinesis import REGION
 from pinterest_pipeline.local.processes import HOST, free_port, listens, python_service
+from pinterest_pipeline.local.spark import local_spark
 from pinterest_pipeline.post.records import json_text
 
 if TYPE_CHECKING:
@@ -62,24 +64,28 @@ class _Load:
         return f"{self.records / seconds:,.0f} records/s, {mb:.1f} MB/s{each}"
 
 
-def measure(spark: SparkSession, folder: Path, records: int) -> list[Measure]:
+def measure(folder: Path, records: int) -> list[Measure]:
     """Read streams of 1, 4 and 16 shards, and one of large records.
 
     Everything runs once on few records before. The source's time goes from the query's start to its end.
 
+    Spark's Python workers must find the emulator's credentials in their environment.
+
     Args:
-        spark: A session that knows the source, and whose Python workers find the emulator's credentials.
         folder: Where tables, checkpoints and logs are kept.
         records: Small records in each stream. Below some hundred thousand the query's start is most of its time.
     """
     folder.mkdir()
+    spark = local_spark(folder / "lake", folder / "spark.log", SPARK_DEFAULTS)
     pins = _pins(records)
     large = ["\n".join(pins[first : first + _PINS_IN_LARGE]) for first in range(0, len(pins), _PINS_IN_LARGE)]
     with _emulator(folder) as url:
         compare = partial(_compare, spark, url, folder)
         compare("warm-up", pins[:_WARM_UP_RECORDS], max(_SHARDS))
         found = [compare(f"small-{shards}", pins, shards) for shards in _SHARDS]
-        return [*found, compare("large", large * _LARGE_BYTES, _LARGE_SHARDS)]
+        found.append(compare("large", large * _LARGE_BYTES, _LARGE_SHARDS))
+    spark.stop()
+    return found
 
 
 def _compare(spark: SparkSession, url: str, folder: Path, stream: str, texts: list[str], shards: int) -> Measure:

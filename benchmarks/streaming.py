@@ -1,4 +1,4 @@
-"""The stream half: posting to the streams, how soon posts are in the raw tables, and the Kinesis source alone."""
+"""The stream half: posting to the streams, and how soon posts are in the raw and in the clean tables."""
 
 import argparse
 import os
@@ -17,7 +17,6 @@ from pyspark.sql import functions as sf
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import source
 from benchmarks.measure import Measure, timed
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.entities import ENTITIES, Names
@@ -45,30 +44,27 @@ class Sizes:
     """How much is measured.
 
     Attributes:
-        records: Records in each stream that the source alone reads.
         seconds: How long posts come at a steady rate.
         posts: Posts that are sent as fast as the API takes them, in batches.
     """
 
-    records: int
     seconds: int
     posts: int
 
 
 def add_sizes(parser: argparse.ArgumentParser) -> None:
     """Add an option for each of the sizes."""
-    parser.add_argument("--stream-records", type=int, default=250_000, help="records in each stream of the source")
     parser.add_argument("--stream-seconds", type=int, default=30, help=f"seconds of {_RATE} posts a second")
     parser.add_argument("--stream-posts", type=int, default=10_000, help="posts sent as fast as they go")
 
 
 def sizes(options: argparse.Namespace) -> Sizes:
     """Return the sizes that were asked for."""
-    return Sizes(options.stream_records, options.stream_seconds, options.stream_posts)
+    return Sizes(options.stream_seconds, options.stream_posts)
 
 
 def measure(folder: Path, asked: Sizes) -> list[Measure]:
-    """Measure posting, latency and the source, each behind a warm-up of its own.
+    """Measure latency and posting, with the engine for small work, behind a warm-up of its own.
 
     Spark's Python workers must find the emulator's credentials in their environment.
 
@@ -82,10 +78,8 @@ def measure(folder: Path, asked: Sizes) -> list[Measure]:
     posts = open_source(location)
     with LocalCloud(LocalCloudSettings(folder / "stream_cloud", _NAMES.prefix)) as cloud:
         latency = _latency(spark, cloud, posts, folder, asked.seconds)
-        posting = _posting(cloud, posts, folder, asked.posts)
-    found = [posting, latency, *source.measure(spark, folder / "source", asked.records)]
-    spark.stop()
-    return found
+        spark.stop()
+        return [_posting(cloud, posts, folder, asked.posts), *latency]
 
 
 def _settings(cloud: LocalCloud, folder: Path, count: int, rate: float = 0, *, single: bool = False) -> StreamSettings:
@@ -120,7 +114,7 @@ def _sent(tallies: tuple[StreamTally, ...]) -> int:
     return sum(tally.sent for tally in tallies)
 
 
-def _latency(spark: SparkSession, cloud: LocalCloud, posts: Source, folder: Path, seconds: int) -> Measure:
+def _latency(spark: SparkSession, cloud: LocalCloud, posts: Source, folder: Path, seconds: int) -> list[Measure]:
     create_tables(spark, _LAKE)
     streams = Streams(_NAMES, REGION, endpoint=cloud.kinesis_url)
     warm_up = _settings(cloud, folder, _WARM_UP_SECONDS * _RATE, _RATE)
@@ -132,13 +126,18 @@ def _latency(spark: SparkSession, cloud: LocalCloud, posts: Source, folder: Path
         Flowing(pool.submit(post_stream, posts, warm_up), following).settle(spark)
         since = datetime.now(UTC)
         sent = _sent(Flowing(pool.submit(post_stream, posts, steady), following).settle(spark))
-    half, most, took = _latencies(spark, since)
-    return Measure(
-        f"from Kinesis to raw, {sent:,} rows at a steady {sent / took:,.0f} a second",
-        f"p50 {half:.1f} s, p99 {most:.1f} s",
-        f"time between two batches: {_INTERVAL_SECONDS:.1f} s",
-        f"{half / _INTERVAL_SECONDS:.1f} and {most / _INTERVAL_SECONDS:.1f} times as long",
-    )
+    found = []
+    for stage, end in (("ingest", "raw"), ("refine", "clean")):
+        half, most, took = _latencies(spark, since, stage)
+        found.append(
+            Measure(
+                f"from Kinesis to {end}, {sent:,} rows at a steady {sent / took:,.0f} a second",
+                f"p50 {half:.1f} s, p99 {most:.1f} s",
+                f"time between two batches: {_INTERVAL_SECONDS:.1f} s",
+                f"{half / _INTERVAL_SECONDS:.1f} and {most / _INTERVAL_SECONDS:.1f} times as long",
+            )
+        )
+    return found
 
 
 @contextmanager
@@ -151,10 +150,11 @@ def _stopping() -> Iterator[Event]:
         stop.set()
 
 
-def _latencies(spark: SparkSession, since: datetime) -> tuple[float, float, float]:
-    """Return the seconds that half and 99% of the rows waited for their commit at most, and over which they arrived."""
+def _latencies(spark: SparkSession, since: datetime, stage: str) -> tuple[float, float, float]:
+    """Return the seconds that half and 99% of the rows waited for a stage's commit, and over which they arrived."""
     rows = reduce(DataFrame.unionAll, [spark.table(_LAKE.raw(entity)) for entity in ENTITIES])
-    runs = spark.table(_LAKE.runs).where("stage = 'ingest'").select(sf.col("batch").alias("batch_id"), "finished_at")
+    stages = spark.table(_LAKE.runs).where(sf.col("stage") == stage)
+    runs = stages.select(sf.col("batch").alias("batch_id"), "finished_at")
     arrived = sf.col("arrived_at").cast("DOUBLE")
     waited = sf.col("finished_at").cast("DOUBLE") - arrived
     found = (

@@ -5,7 +5,7 @@ quarantine with its reasons. Both writes can be repeated: one takes only newer r
 not there. A batch that was cut off in the middle is simply done again.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial, reduce
 from operator import and_
 from pathlib import Path
@@ -108,6 +108,8 @@ def settle(rows: DataFrame, lake: Lake, entity: Entity, batch: Batch, counts: Co
     """
     if counts.rejected or batch.repeated:
         _quarantine(rows, lake.quarantine(entity), batch)
+    if counts.rejected and batch.repeated:
+        _take_back(rows, lake, entity, batch)
     kept = merge_newest(rows, lake, entity, batch.name) if counts.rejected < counts.rows else 0
     if batch.repeated:
         # Counted in the table, since an earlier attempt may have brought them in.
@@ -181,6 +183,29 @@ def _quarantine(judged: DataFrame, quarantine: str, batch: Batch) -> None:
     if batch.repeated:
         merge = merge.whenNotMatchedBySource(sf.col("refined_in") == batch.name).delete()
     retry_on_conflict(merge.merge)
+
+
+def _take_back(judged: DataFrame, lake: Lake, entity: Entity, batch: Batch) -> None:
+    """Take back what an earlier attempt of the batch merged and this one, by other rules, rejects.
+
+    The newest record of the key that stands takes its place; raw has it. Until then the row is marked as older than
+    any record, which also tells an attempt that is cut off in here where to go on.
+    """
+    spark, key, clean = judged.sparkSession, entity.clean[0].name, lake.clean(entity)
+    rejected = judged.where(is_rejected()).select(sf.col("position").alias(_ORDER[1]))
+    marked = spark.table(clean).where(sf.col(_ORDER[1]) == "").select(key)
+    merged = spark.table(clean).join(rejected, _ORDER[1], "left_semi").select(key)
+    keys = [row[key] for row in merged.unionAll(marked).collect()]
+    if not keys:
+        return
+    taken_back = spark.createDataFrame([(each,) for each in keys], f"{quoted(key)} INT")
+    same_key = sf.col(f"back.{key}") == sf.col(f"{clean}.{key}")
+    oldest = {_ORDER[0]: sf.lit(datetime.min.replace(tzinfo=UTC)), _ORDER[1]: sf.lit("")}
+    retry_on_conflict(taken_back.alias("back").mergeInto(clean, same_key).whenMatched().update(oldest).merge)
+    standing = judge(spark.table(lake.raw(entity)), entity).join(taken_back, key, "left_semi")
+    merge_newest(standing, lake, entity, batch.name)
+    still_marked = same_key & (sf.col(f"{clean}.{_ORDER[1]}") == "")
+    retry_on_conflict(taken_back.alias("back").mergeInto(clean, still_marked).whenMatched().delete().merge)
 
 
 def _replay(spark: SparkSession, lake: Lake, entity: Entity) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from types import ModuleType
@@ -12,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline import refine as refining
+from pinterest_pipeline.cleaning import judge
 from pinterest_pipeline.entities import USER, Entity
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest import landing, raw
@@ -40,10 +42,10 @@ def cut_off(monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str) -> N
     monkeypatch.setattr(module, step, die)
 
 
-def arrive(spark: SparkSession, lake: Lake, *records: dict[str, Any]) -> None:
+def arrive(spark: SparkSession, lake: Lake, *records: dict[str, Any], file: str = "file") -> None:
     """Put records into the raw table, as ingest does."""
     columns = {column.name: column.type for column in RAW if column.name != "arrived_at"}
-    rows = [(json.dumps(record), "s3", f"file:{line:010d}", "earlier/0") for line, record in enumerate(records)]
+    rows = [(json.dumps(record), "s3", f"{file}:{line:010d}", "earlier/0") for line, record in enumerate(records)]
     schema = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     arrived = spark.createDataFrame(rows, schema).withColumn("arrived_at", sf.current_timestamp())
     arrived.write.format("delta").mode("append").saveAsTable(lake.raw(USER))
@@ -72,6 +74,63 @@ def test_a_refine_batch_that_died_between_two_commits_is_done_again_as_if_it_had
     assert ages(spark, lake) == [(1, 21), (2, 22)]
     assert spark.table(lake.quarantine(USER)).count() == 1
     assert counts(spark, lake, "refine") == [(4, 2, 1, 1)]
+
+
+def judge_as(monkeypatch: pytest.MonkeyPatch, youngest: int) -> None:
+    """Change the rule for the least age from now on."""
+    source = tuple(replace(column, least=youngest) if column.name == "age" else column for column in USER.source)
+    monkeypatch.setattr(refining, "judge", lambda records, _: judge(records, replace(USER, source=source)))
+
+
+def test_what_only_the_first_attempt_of_a_batch_rejected_is_clean_and_not_in_quarantine(
+    spark: SparkSession, lake: Lake, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(spark, lake, keyed(USER, 1, age=20), keyed(USER, 2, age=-3), keyed(USER, 3, age=-30))
+    cut_off(monkeypatch, refining, "merge_newest")
+    with pytest.raises(StageError):
+        refine(spark, lake, checkpoints, Origin.S3)
+    assert spark.table(lake.quarantine(USER)).count() == 2
+    judge_as(monkeypatch, youngest=-10)
+    refine(spark, lake, checkpoints, Origin.S3)
+    assert ages(spark, lake) == [(1, 20), (2, -3)]
+    assert spark.table(lake.quarantine(USER)).count() == 1
+    assert counts(spark, lake, "refine") == [(3, 2, 1, 0)]
+
+
+def test_what_only_the_first_attempt_of_a_batch_accepted_is_in_quarantine_and_its_key_as_it_was_before(
+    spark: SparkSession, lake: Lake, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(spark, lake, keyed(USER, 1, age=20), keyed(USER, 2, age=22))
+    refine(spark, lake, checkpoints, Origin.S3)
+    judge_as(monkeypatch, youngest=-10)
+    arrive(spark, lake, keyed(USER, 1, age=-3), keyed(USER, 3, age=-4), keyed(USER, 4, age=24), file="later")
+    cut_off(monkeypatch, refining, "record")
+    with pytest.raises(StageError):
+        refine(spark, lake, checkpoints, Origin.S3)
+    assert ages(spark, lake) == [(1, -3), (2, 22), (3, -4), (4, 24)]
+    judge_as(monkeypatch, youngest=0)
+    refine(spark, lake, checkpoints, Origin.S3)
+    assert ages(spark, lake) == [(1, 20), (2, 22), (4, 24)]
+    assert spark.table(lake.quarantine(USER)).count() == 2
+    assert counts(spark, lake, "refine") == [(2, 2, 0, 0), (3, 1, 2, 0)]
+
+
+def test_a_judged_batch_is_on_disk_while_it_is_written_and_no_longer(
+    spark: SparkSession, lake: Lake, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(spark, lake, keyed(USER, 1), keyed(USER, 2, age=-3))
+    kept, merge_newest = list[Path](), refining.merge_newest
+
+    def look(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> int:
+        kept.extend(Path(checkpoints).glob("judged/refine_s3/user/0000000000-*/*.parquet"))
+        return merge_newest(judged, lake, entity, batch)
+
+    killed = Path(checkpoints) / "judged" / "refine_s3" / "user" / "0000000000-of-a-killed-attempt"
+    killed.mkdir(parents=True)
+    monkeypatch.setattr(refining, "merge_newest", look)
+    refine(spark, lake, checkpoints, Origin.S3)
+    assert kept
+    assert [path for path in Path(checkpoints, "judged").rglob("*") if path.is_file() or path == killed] == []
 
 
 def test_an_ingest_batch_that_died_after_its_append_adds_nothing_again(

@@ -24,7 +24,7 @@ from tests.faults.stream_driver import GO, READY
 from tests.integration.kafka import eventually
 from tests.spark.landed import keyed
 from tests.spark.streamed import Sender
-from tests.support.costs import processor_seconds
+from tests.support.costs import Meter
 
 KILLS = int(os.environ.get("KILLS", "2"))
 LONGEST_START_SECONDS, LONGEST_WORK_SECONDS = 10.0, 5.0
@@ -76,7 +76,7 @@ class Driver:
 
     def used(self) -> float:
         """Return the processor seconds of the process and its JVM: a driver that still works goes on using them."""
-        return processor_seconds(psutil.Process(self.process.pid))
+        return Meter(psutil.Process(self.process.pid)).seconds()
 
     def kill(self) -> None:
         """Kill it with its JVM and its Python workers, all at once."""

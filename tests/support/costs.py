@@ -7,14 +7,18 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock, Thread
 
 import psutil
 import pytest
 
 FILE = "TEST_COSTS"
 ROOT = Path(__file__).parents[2]
+
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,47 @@ class Cost:
         )
 
 
+class Meter:
+    """Processor seconds of a process and all that it started, those included that have ended or were killed.
+
+    What a process used is gone with it unless its parent waits for it. So all are looked at again and again, and what
+    each had used at the last look is kept.
+    """
+
+    def __init__(self, root: psutil.Process) -> None:
+        self._root = root
+        self._used: dict[tuple[int, float], float] = {}
+        self._lock = Lock()
+
+    def seconds(self) -> float:
+        """Look at all processes; return what they have used until now."""
+        with self._lock:
+            for process in (self._root, *self._root.children(recursive=True)):
+                # One that has just ended counts as it was at the last look.
+                with suppress(psutil.NoSuchProcess):
+                    times = process.cpu_times()
+                    self._used[process.pid, process.create_time()] = times.user + times.system
+            return sum(self._used.values())
+
+    def watch(self) -> None:
+        """Look twice a second from now on, for as long as this process lives."""
+        Thread(target=self._watch, name="costs", daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            self.seconds()
+
+
 class Costs:
     """Charges each folder with what is used until the first test of another one is done."""
 
     def __init__(self) -> None:
         self.found: dict[str, Cost] = {}
-        self._clock, self._used = time.monotonic(), processor_seconds(psutil.Process())
+        self._meter = Meter(psutil.Process())
+        self._clock, self._used = time.monotonic(), self._meter.seconds()
         self._folder = ""
+        self._meter.watch()
 
     def charge(self, folder: str) -> None:
         """Charge a folder with one more test."""
@@ -57,25 +95,13 @@ class Costs:
 
     def settle(self) -> None:
         """Charge the current folder with what was used since the last time."""
-        clock, used = time.monotonic(), processor_seconds(psutil.Process())
+        clock, used = time.monotonic(), self._meter.seconds()
         if self._folder:
             self._add(Cost(seconds=clock - self._clock, processor_seconds=used - self._used))
         self._clock, self._used = clock, used
 
     def _add(self, cost: Cost) -> None:
         self.found[self._folder] = self.found.get(self._folder, Cost()) + cost
-
-
-def processor_seconds(root: psutil.Process) -> float:
-    """Return what a process, those it started and those that have ended used."""
-    total = 0.0
-    for process in (root, *root.children(recursive=True)):
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:  # it has ended meanwhile, and counts for its parent
-            continue
-        total += times.user + times.system + times.children_user + times.children_system
-    return total
 
 
 def table(costs: dict[str, Cost]) -> list[str]:

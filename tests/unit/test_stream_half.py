@@ -6,13 +6,13 @@ import pytest
 
 from pinterest_pipeline.entities import ENTITIES
 from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.live import query_name
 from pinterest_pipeline.local.stream_half import Flowing, Tallies
-from pinterest_pipeline.tables import Origin
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-NAMES = [f"{stage} {Origin.KINESIS} {entity.name}" for stage in ("ingest", "refine") for entity in ENTITIES]
+NAMES = [query_name(entity) for entity in ENTITIES]
 
 
 def query(name: str, *, stopped: bool) -> SimpleNamespace:

@@ -1,0 +1,31 @@
+"""What the batch half costs in operations: each is paid for, whatever it holds (docs/decisions/0013)."""
+
+from pathlib import Path
+from uuid import uuid4
+
+from pyspark.sql import Row, SparkSession
+
+from pinterest_pipeline.entities import ENTITIES
+from pinterest_pipeline.local.spark import CATALOG
+from pinterest_pipeline.publish import publish
+from pinterest_pipeline.tables import Lake, create_tables
+from tests.spark.landed import bring_in, keyed, land
+
+EXECUTIONS = 190
+
+
+def executions(spark: SparkSession) -> int:
+    """Return how many SQL executions there were since the session began; in Python the count has no public name."""
+    return int(vars(spark)["_jsparkSession"].sharedState().statusStore().executionsCount())
+
+
+def test_the_batch_half_takes_few_executions(spark: SparkSession, tmp_path: Path, checkpoints: str) -> None:
+    lake = Lake(CATALOG, f"cost_{uuid4().hex}")
+    for entity in ENTITIES:
+        land(tmp_path, entity, 0, *(keyed(entity, key) for key in range(20)))
+    before = executions(spark)
+    create_tables(spark, lake)
+    bring_in(spark, lake, tmp_path, checkpoints)
+    publish(spark, lake)
+    assert executions(spark) - before <= EXECUTIONS
+    assert spark.table(lake.table("q6_users_joined_by_year")).collect() == [Row(post_year=2016, number_users_joined=1)]
