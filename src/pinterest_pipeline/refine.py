@@ -36,6 +36,7 @@ _BYTES_PER_BATCH = "256m"
 _IDENTITY = ("origin", "position", "batch_id")
 _ORDER = ("_arrived_at", "_position")
 _REPLAY = "replay"
+_MANY_ROWS = 50_000  # of a batch: from here on a look at its keys costs less than to sort its rows by them
 
 
 def refine(spark: SparkSession, lake: Lake, checkpoints: str, origin: Origin) -> None:
@@ -110,7 +111,10 @@ def settle(rows: DataFrame, lake: Lake, entity: Entity, batch: Batch, counts: Co
         _quarantine(rows, lake.quarantine(entity), batch)
     if counts.rejected and batch.repeated:
         _take_back(rows, lake, entity, batch)
-    kept = merge_newest(rows, lake, entity, batch.name) if counts.rejected < counts.rows else 0
+    kept = 0
+    if counts.rejected < counts.rows:
+        unique = counts.rows >= _MANY_ROWS and not _has_repeated_keys(rows, entity)
+        kept = merge_newest(rows, lake, entity, batch.name, unique=unique)
     if batch.repeated:
         # Counted in the table, since an earlier attempt may have brought them in.
         clean = rows.sparkSession.table(lake.clean(entity))
@@ -118,7 +122,13 @@ def settle(rows: DataFrame, lake: Lake, entity: Entity, batch: Batch, counts: Co
     return counts.put_into(Run("refine", entity.name, batch.name, started), kept)
 
 
-def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> int:
+def _has_repeated_keys(judged: DataFrame, entity: Entity) -> bool:
+    """Look whether any key is there twice, which reads one column; to sort the rows by key moves all of them."""
+    keys = judged.where(~is_rejected()).groupBy(entity.clean[0].name).count()
+    return not keys.where("count > 1").isEmpty()
+
+
+def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str, *, unique: bool = False) -> int:
     """Merge the clean rows of a batch: one row a key, and the newest arrival wins.
 
     Args:
@@ -126,6 +136,7 @@ def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> i
         lake: Where the clean table is.
         entity: What the records are.
         batch: The batch's name, kept with every key that it brings first.
+        unique: Whether each key is known to be there once.
 
     Returns:
         How many keys it brought first.
@@ -138,8 +149,7 @@ def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> i
         sf.lit(batch).alias(FIRST_BATCH),
         EXTRA,
     )
-    newest_first = Window.partitionBy(key).orderBy(*(sf.col(name).desc() for name in _ORDER))
-    newest = rows.withColumn("_rank", sf.row_number().over(newest_first)).where("_rank = 1").drop("_rank")
+    newest = rows if unique else _newest(rows, key)
     updates = ", ".join(
         f"{quoted(name)} = new.{quoted(name)}" for name in newest.columns if name not in (key, FIRST_BATCH)
     )
@@ -150,6 +160,11 @@ def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> i
         WHEN NOT MATCHED THEN INSERT *
     """
     return int(retry_on_conflict(lambda: _merged(judged.sparkSession, merge, newest=newest))["num_inserted_rows"])
+
+
+def _newest(rows: DataFrame, key: str) -> DataFrame:
+    newest_first = Window.partitionBy(key).orderBy(*(sf.col(name).desc() for name in _ORDER))
+    return rows.withColumn("_rank", sf.row_number().over(newest_first)).where("_rank = 1").drop("_rank")
 
 
 def _merged(spark: SparkSession, statement: str, **sources: DataFrame) -> Row:

@@ -35,7 +35,7 @@ def cut_off(monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str) -> N
     """Let the process die once just before a step of the module; the next time the step is taken."""
     taken = getattr(module, step)
 
-    def die(*_: object) -> None:
+    def die(*_: object, **_named: object) -> None:
         monkeypatch.setattr(module, step, taken)
         raise PowerCutError
 
@@ -112,7 +112,7 @@ def test_what_only_the_first_attempt_of_a_batch_accepted_is_in_quarantine_and_it
     refine(spark, lake, checkpoints, Origin.S3)
     assert ages(spark, lake) == [(1, 20), (2, 22), (4, 24)]
     assert spark.table(lake.quarantine(USER)).count() == 2
-    assert counts(spark, lake, "refine") == [(2, 2, 0, 0), (3, 1, 2, 0)]
+    assert sorted(counts(spark, lake, "refine")) == [(2, 2, 0, 0), (3, 1, 2, 0)]
 
 
 def test_a_judged_batch_is_on_disk_while_it_is_written_and_no_longer(
@@ -121,9 +121,9 @@ def test_a_judged_batch_is_on_disk_while_it_is_written_and_no_longer(
     arrive(spark, lake, keyed(USER, 1), keyed(USER, 2, age=-3))
     kept, merge_newest = list[Path](), refining.merge_newest
 
-    def look(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> int:
+    def look(judged: DataFrame, lake: Lake, entity: Entity, batch: str, **known: bool) -> int:
         kept.extend(Path(checkpoints).glob("judged/refine_s3/user/0000000000-*/*.parquet"))
-        return merge_newest(judged, lake, entity, batch)
+        return merge_newest(judged, lake, entity, batch, **known)
 
     killed = Path(checkpoints) / "judged" / "refine_s3" / "user" / "0000000000-of-a-killed-attempt"
     killed.mkdir(parents=True)
@@ -186,9 +186,9 @@ def test_two_refiners_at_the_same_moment_keep_each_key_once(
     arrive(spark, lake, *(keyed(USER, key) for key in range(20)))
     both_there, merge_newest = Barrier(2, timeout=280), refining.merge_newest
 
-    def merge_together(judged: DataFrame, lake: Lake, entity: Entity, batch: str) -> int:
+    def merge_together(judged: DataFrame, lake: Lake, entity: Entity, batch: str, **known: bool) -> int:
         both_there.wait()
-        return merge_newest(judged, lake, entity, batch)
+        return merge_newest(judged, lake, entity, batch, **known)
 
     monkeypatch.setattr(refining, "merge_newest", merge_together)
     # One session has no two queries of one name; two jobs have a session each.

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from pinterest_pipeline import refine as refining
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER
 from pinterest_pipeline.publish import ANSWERS, publish
 from pinterest_pipeline.refine import replay
@@ -60,6 +61,23 @@ def test_the_newest_duplicate_wins_within_a_batch_and_between_batches(
     land(landing, GEO, 2, keyed(GEO, 1, country="Newestland"))
     run()
     assert [row["country"] for row in spark.table(lake.clean(GEO)).collect()] == ["Newestland"]
+
+
+@pytest.mark.parametrize("many", [1, 3, 4])
+@pytest.mark.entities(USER)
+def test_the_newest_wins_in_a_batch_of_any_size(
+    spark: SparkSession, lake: Lake, landing: Path, run: Pass, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(refining, "_MANY_ROWS", many)
+    land(landing, USER, 0, keyed(USER, 1, age=20), keyed(USER, 2, age=30), keyed(USER, 1, age=21))
+    run()
+    assert [(row["ind"], row["age"]) for row in spark.table(lake.clean(USER)).orderBy("ind").collect()] == [
+        (1, 21),
+        (2, 30),
+    ]
+    land(landing, USER, 3, keyed(USER, 1, age=22), keyed(USER, 3, age=40), keyed(USER, 4, age=-1))
+    run()
+    assert spark.table(lake.clean(USER)).where("age IN (22, 40)").count() == 2
 
 
 @pytest.mark.entities(GEO)
