@@ -7,9 +7,6 @@ all time goes into compiling, planning and reading Delta's log, and next to none
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-ROWS_OF_SMALL_WORK = 100_000
-"""Rows of each table up to which `SMALL_WORK` takes fewer processor seconds than Spark's defaults."""
-
 
 @dataclass(frozen=True)
 class EngineProfile:
@@ -59,4 +56,4 @@ SMALL_WORK = EngineProfile(
         "spark.databricks.delta.allFilesInCrc.enabled": "false",
     },
 )
-"""For demos, tests and streams of small batches: the batch half of 2,000 rows takes 40% of the processor time."""
+"""For demos, tests and streams of small batches (docs/benchmarks.md)."""
