@@ -118,10 +118,11 @@ def finished(run: Run, counts: Counts | None = None) -> Run:
         run: The run.
         counts: When its rows arrived, where the latency is of interest.
     """
-    done = replace(run, finished_at=now())
-    if counts is None or counts.arrivals is None or done.finished_at is None:
+    end = now()
+    done = replace(run, finished_at=end)
+    if counts is None or counts.arrivals is None:
         return done
-    half, most = (done.finished_at.timestamp() - arrival for arrival in counts.arrivals[2:])
+    half, most = (end.timestamp() - arrival for arrival in counts.arrivals[2:])
     return replace(done, latency_p50_seconds=half, latency_p99_seconds=most)
 
 

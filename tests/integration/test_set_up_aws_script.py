@@ -58,7 +58,7 @@ def started(aws: Mapping[str, str], settings: Path, words: Sequence[str]) -> sub
         env=aws,
         capture_output=True,
         text=True,
-        timeout=3000,
+        timeout=600,
         check=False,
         stdin=subprocess.DEVNULL,
     )
