@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 from benchmarks.measure import Measure, timed
 from pinterest_pipeline.entities import PIN
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.local.engine import SPARK_DEFAULTS
+from pinterest_pipeline.local.engine import LARGE_WORK
 from pinterest_pipeline.local.generator import generate
 from pinterest_pipeline.local.kinesis import REGION
 from pinterest_pipeline.local.processes import HOST, free_port, listens, python_service
@@ -76,7 +76,7 @@ def measure(folder: Path, records: int) -> list[Measure]:
         records: Small records in each stream. Below some hundred thousand the query's start is most of its time.
     """
     folder.mkdir()
-    spark = local_spark(folder / "lake", folder / "spark.log", SPARK_DEFAULTS)
+    spark = local_spark(folder / "lake", folder / "spark.log", LARGE_WORK)
     pins = _pins(records)
     large = ["\n".join(pins[first : first + _PINS_IN_LARGE]) for first in range(0, len(pins), _PINS_IN_LARGE)]
     with _emulator(folder) as url:

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from benchmarks.measure import Measure, timed
 from pinterest_pipeline.entities import ENTITIES, PIN, Entity, Names
 from pinterest_pipeline.ingest.landing import Reader, ingest_landing
-from pinterest_pipeline.local.engine import SPARK_DEFAULTS
+from pinterest_pipeline.local.engine import LARGE_WORK
 from pinterest_pipeline.local.generator import generate
 from pinterest_pipeline.local.spark import CATALOG, local_spark
 from pinterest_pipeline.post.records import json_text
@@ -57,7 +57,7 @@ def measure(folder: Path, rows: int) -> list[Measure]:
         folder: Where files and tables are kept.
         rows: Pins; geo and user have a tenth, since the yardstick is about pins.
     """
-    spark = local_spark(folder / "lake", folder / "spark.log", SPARK_DEFAULTS)
+    spark = local_spark(folder / "lake", folder / "spark.log", LARGE_WORK)
     warm_up = _prepare(spark, folder, "warm_up", _WARM_UP_ROWS)
     warm_up.stages()
     warm_up.copy()

@@ -1,4 +1,4 @@
-"""How Spark is tuned on one machine: for many small batches, or not at all.
+"""How Spark is tuned on one machine: for many small batches, or for few large ones.
 
 Spark and Delta are built for tables of terabytes on clusters. With a batch of a few thousand rows on two cores, nearly
 all time goes into compiling, planning and reading Delta's log, and next to none into rows.
@@ -26,8 +26,19 @@ class EngineProfile:
         return options | dict(self.settings)
 
 
-SPARK_DEFAULTS = EngineProfile()
-"""For work in which rows take the time."""
+# A merge keeps a copy of its source where that might change between its two passes over it. What this pipeline merges
+# are files of its own, or tables at a version.
+_STABLE_SOURCES = {"spark.databricks.delta.merge.materializeSource": "none"}
+
+LARGE_WORK = EngineProfile(
+    settings={
+        # HotSpot compiles no method of more bytes than this. All of judging in one stage makes one, which would be
+        # interpreted; without that stage each step has methods of its own.
+        "spark.sql.codegen.hugeMethodLimit": "8000",
+        **_STABLE_SOURCES,
+    }
+)
+"""For work in which rows take the time: Spark's defaults but for what they do badly here."""
 
 SMALL_WORK = EngineProfile(
     java_options=(
@@ -54,6 +65,7 @@ SMALL_WORK = EngineProfile(
         # Checksum files spare a reader of a long log its replay. Each commit pays for them with two queries.
         "spark.databricks.delta.writeChecksumFile.enabled": "false",
         "spark.databricks.delta.allFilesInCrc.enabled": "false",
+        **_STABLE_SOURCES,
     },
 )
 """For demos, tests and streams of small batches (docs/benchmarks.md)."""

@@ -38,8 +38,8 @@ def publish(spark: SparkSession, lake: Lake) -> None:
     started = now()
     states = {entity.name: table_state(spark, lake.clean(entity)) for entity in ENTITIES}
     bases = {answer: _basis(answer, states) for answer in ANSWERS}
-    written = _written(spark, lake)
-    there = existing_tables(spark, lake) if written else set()
+    there = existing_tables(spark, lake)
+    written = _written(spark, lake) if any(answer.name in there for answer in ANSWERS) else set()
     changed = [answer for answer in ANSWERS if bases[answer] not in written or answer.name not in there]
     if not changed:
         return
@@ -48,10 +48,13 @@ def publish(spark: SparkSession, lake: Lake) -> None:
     rows = _rows(frames)
 
     def write(answer: Answer) -> Run:
-        table = spark.createDataFrame(rows[answer], frames[answer].schema)
-        table.write.format("delta").mode("overwrite").option("overwriteSchema", value=True).saveAsTable(
-            lake.table(answer.name)
+        table = (
+            spark.createDataFrame(rows[answer], frames[answer].schema).writeTo(lake.table(answer.name)).using("delta")
         )
+        if answer.name in there:
+            table.replace()
+        else:
+            table.create()
         number = len(rows[answer])
         return finished(Run(_STAGE, answer.name, bases[answer], started, rows_read=number, rows_kept=number))
 
