@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,26 +19,12 @@ from pinterest_pipeline.ingest import landing, raw
 from pinterest_pipeline.refine import refine, replay
 from pinterest_pipeline.tables import RAW, Lake, Origin
 from tests.spark.landed import NAMES, keyed, land, mend
+from tests.support.power import PowerCutError, cut_off
 
 Counts = list[tuple[int, int, int, int]]
 
 # The other two are the same code, at three times the cost.
 pytestmark = pytest.mark.entities(USER)
-
-
-class PowerCutError(Exception):
-    """Raised in the place of a step that is never reached."""
-
-
-def cut_off(monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str) -> None:
-    """Let the process die once just before a step of the module; the next time the step is taken."""
-    taken = getattr(module, step)
-
-    def die(*_: object, **_named: object) -> None:
-        monkeypatch.setattr(module, step, taken)
-        raise PowerCutError
-
-    monkeypatch.setattr(module, step, die)
 
 
 def arrive(spark: SparkSession, lake: Lake, *records: dict[str, Any], file: str = "file") -> None:

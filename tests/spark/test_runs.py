@@ -8,12 +8,9 @@ from pyspark.sql import SparkSession
 from pinterest_pipeline.checkpoints import Batch
 from pinterest_pipeline.observe import Run, finished, flush, now, record, recorded
 from pinterest_pipeline.tables import Lake, table_version
+from tests.support.power import PowerCutError
 
 pytestmark = pytest.mark.entities()
-
-
-class PowerCutError(Exception):
-    """Raised in the place of a step that is never reached."""
 
 
 @pytest.fixture

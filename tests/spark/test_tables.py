@@ -8,7 +8,16 @@ from pyspark.sql import SparkSession
 from pinterest_pipeline.entities import ENTITIES, USER
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.local.spark import CATALOG, attach_tables
-from pinterest_pipeline.tables import LINEAGE, Lake, create_tables, literal, quoted, table_version
+from pinterest_pipeline.tables import (
+    LINEAGE,
+    Lake,
+    TableState,
+    create_tables,
+    literal,
+    quoted,
+    table_state,
+    table_version,
+)
 
 HOSTILE = ["it's", "a`b", "``", "\\", "\\'", "'; DROP TABLE pin; --", 'a "b"', "a\nb", "été", "%s {x} $y", "a.b c"]
 
@@ -59,6 +68,20 @@ def test_a_comment_may_hold_a_quote(spark: SparkSession, lake: Lake) -> None:
     spark.sql(f"COMMENT ON TABLE {lake.runs} IS {literal(text)}")
     described = {row["col_name"]: row["data_type"] for row in spark.sql(f"DESCRIBE EXTENDED {lake.runs}").collect()}
     assert described["Comment"] == text
+
+
+def test_a_history_that_holds_only_maintenance_has_no_change(spark: SparkSession, tmp_path: Path) -> None:
+    place = tmp_path / "table"
+    name = f"delta.{quoted(str(place))}"
+    spark.sql(f"CREATE TABLE {name} (number INT) USING DELTA TBLPROPERTIES ('delta.checkpointInterval' = '1')")
+    for number in range(2):
+        spark.sql(f"INSERT INTO {name} VALUES ({number})")
+    spark.sql(f"OPTIMIZE {name}")
+    assert table_state(spark, name) == TableState(version=3, changed=2)
+    # What Delta does when their time is over: the checkpoint stands for them.
+    for version in range(3):
+        (place / "_delta_log" / f"{version:020d}.json").unlink()
+    assert table_state(spark, name) == TableState(version=3, changed=-1)
 
 
 def test_a_table_that_is_not_there_has_no_version(spark: SparkSession, lake: Lake) -> None:
