@@ -75,7 +75,8 @@ def test_a_history_that_holds_only_maintenance_has_no_change(spark: SparkSession
     name = f"delta.{quoted(str(place))}"
     spark.sql(f"CREATE TABLE {name} (number INT) USING DELTA TBLPROPERTIES ('delta.checkpointInterval' = '1')")
     for number in range(2):
-        spark.sql(f"INSERT INTO {name} VALUES ({number})")
+        rows = spark.range(number, number + 1).selectExpr("int(id) AS number")
+        rows.write.format("delta").mode("append").save(str(place))
     spark.sql(f"OPTIMIZE {name}")
     assert table_state(spark, name) == TableState(version=3, changed=2)
     # What Delta does when their time is over: the checkpoint stands for them.
