@@ -238,6 +238,18 @@ def logs_end_and_can_use_the_key(checked: Template) -> list[str]:
     return faults
 
 
+def flow_logs_name_their_group(checked: Template) -> list[str]:
+    """A flow log names its log group: the group's ARN attribute ends in `:*`, and delivery to that fails silently.
+
+    See awsdocs/aws-cloudformation-user-guide#306.
+    """
+    return [
+        f"{name} does not name its log group"
+        for name, log in checked.of("AWS::EC2::FlowLog")
+        if "LogDestination" in log or "LogGroupName" not in log
+    ]
+
+
 def what_is_stored_names_the_key(checked: Template) -> list[str]:
     """Everything that stores something is encrypted with the deployment's key; access logs cannot be."""
     for_access_logs = [bucket for _, one in checked.of("AWS::S3::Bucket") for bucket in _at(one, _LOGGED_TO)]
@@ -358,6 +370,7 @@ ALL: tuple[Rule, ...] = (
     buckets_are_closed,
     buckets_want_tls,
     logs_end_and_can_use_the_key,
+    flow_logs_name_their_group,
     what_is_stored_names_the_key,
     data_outlives_its_stack,
     nothing_is_secret,

@@ -59,6 +59,13 @@ BROKEN = [
     (rules.buckets_want_tls, "data", 'aws:SecureTransport: "false"', 'aws:SecureTransport: "true"', "LogBucket"),
     (rules.logs_end_and_can_use_the_key, "network", "      RetentionInDays: 365\n", "", "for ever"),
     (rules.logs_end_and_can_use_the_key, "network", "/${Prefix}/network/flow", "/flow", "without the prefix"),
+    (
+        rules.flow_logs_name_their_group,
+        "network",
+        "LogGroupName: !Ref FlowLogGroup",
+        "LogDestination: !GetAtt FlowLogGroup.Arn",
+        "FlowLog does not name its log group",
+    ),
     (rules.what_is_stored_names_the_key, "network", "      KmsKeyId: !Ref KeyArn\n", "", "FlowLogGroup"),
     (rules.what_is_stored_names_the_key, "airflow", "KmsKey: !Ref KeyArn", "KmsKey: alias/aws/airflow", "Environment"),
     (
