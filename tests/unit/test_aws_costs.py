@@ -85,8 +85,11 @@ def test_a_standby_costs_as_much_as_what_it_stands_by() -> None:
 def test_only_endpoints_of_the_interface_type_are_paid() -> None:
     paid = [one for one in resources("AWS::EC2::VPCEndpoint") if one.stack.name == "clients"]
     assert 0 < len(paid) < len(resources("AWS::EC2::VPCEndpoint"))
-    expected = round(len(paid) * 2 * 730 * price("endpoint zone"), 2)
-    assert monthly(Settings(), "AWS::EC2::VPCEndpoint") == {"endpoint zone": expected}
+    subnets = [one.stack.template.tree["Resources"][one.name]["Properties"].get("SubnetIds", []) for one in paid]
+    zones = sum(map(len, subnets))
+    for settings in (Settings(network=Network(zones=2)), Settings(network=Network(zones=3))):
+        costs = monthly(settings, "AWS::EC2::VPCEndpoint")
+        assert costs == {"endpoint zone": round(zones * 730 * price("endpoint zone"), 2)}
 
 
 def test_a_size_without_a_price_is_said_to_have_none() -> None:

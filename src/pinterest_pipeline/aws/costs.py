@@ -112,7 +112,8 @@ def _cost(what: str, units: int, prices: Prices) -> Cost:
 
 
 def _is_free(resource: Resource) -> bool:
-    # Endpoints of the type Gateway cost nothing, those of the type Interface do.
+    # Endpoints of the type Gateway cost nothing. Those of the type Interface cost their price in each of their subnets'
+    # zones, and in these templates each of them has one subnet.
     declared = resource.stack.template.tree["Resources"].get(resource.name, {}).get("Properties", {})
     return resource.kind == "AWS::EC2::VPCEndpoint" and declared.get("VpcEndpointType") != "Interface"
 
@@ -138,10 +139,6 @@ def _serverless(settings: Settings) -> Lines:
 def _client(settings: Settings) -> Lines:
     yield f"instance {settings.client.instance_type}", 1
     yield "volume", CLIENT_VOLUME_GB
-
-
-def _endpoint(settings: Settings) -> Lines:
-    yield "endpoint zone", settings.network.zones
 
 
 def _stream(settings: Settings) -> Lines:
@@ -180,7 +177,7 @@ PRICED: Mapping[str, Callable[[Settings], Lines]] = {
     "AWS::CloudWatch::Alarm": _one("alarm"),
     "AWS::EC2::EIP": _one("public address"),
     "AWS::EC2::NatGateway": _one("nat gateway"),
-    "AWS::EC2::VPCEndpoint": _endpoint,
+    "AWS::EC2::VPCEndpoint": _one("endpoint zone"),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _one("network load balancer"),
     "AWS::KMS::Key": _one("kms key"),
     "AWS::KafkaConnect::Connector": _connector,
