@@ -24,5 +24,11 @@ def test_airflow_needs_its_connection() -> None:
     assert "DatabricksConnectionSecretArn" in step
 
 
+def test_a_proxy_that_only_the_api_reaches_has_no_address_for_people() -> None:
+    (clients,) = (stack.template.tree["Outputs"] for stack in STACKS if stack.name == "clients")
+    addresses = {name: one.get("Condition") for name, one in clients.items() if "LoadBalancer.DNSName" in str(one)}
+    assert {name: addresses[name] for name in NEEDED.keys() & addresses} == {"PublicProxyAddress": "Public"}
+
+
 def test_whatever_a_person_needs_is_an_output() -> None:
     assert NEEDED.keys() <= {output for one in STACKS for output in one.template.outputs} | LATER

@@ -29,7 +29,7 @@ NEEDED: Mapping[str, str] = {
     "StreamArns": "the streams",
     "DatabaseUrl": "the source database, for --source",
     "DatabaseSecretArn": "where its user and password are",
-    "ProxyAddress": "the REST proxy, from inside the network",
+    "PublicProxyAddress": "the REST proxy, open to everybody",
     "ClientGroup": "the group that the client's machine is in",
     "AirflowUrl": "Airflow",
     "DatabricksConnectionSecretArn": "where Airflow looks for its connection to Databricks",
