@@ -250,6 +250,15 @@ def flow_logs_name_their_group(checked: Template) -> list[str]:
     ]
 
 
+def zones_go_by_their_ids(checked: Template) -> list[str]:
+    """A subnet's zone is given by id: a zone's place in the list means another zone in every account."""
+    return [
+        f"{name} does not give its zone by id"
+        for name, subnet in checked.of("AWS::EC2::Subnet")
+        if "AvailabilityZoneId" not in subnet or "Fn::GetAZs" in str(subnet)
+    ]
+
+
 def what_is_stored_names_the_key(checked: Template) -> list[str]:
     """Everything that stores something is encrypted with the deployment's key; access logs cannot be."""
     for_access_logs = [bucket for _, one in checked.of("AWS::S3::Bucket") for bucket in _at(one, _LOGGED_TO)]
@@ -371,6 +380,7 @@ ALL: tuple[Rule, ...] = (
     buckets_want_tls,
     logs_end_and_can_use_the_key,
     flow_logs_name_their_group,
+    zones_go_by_their_ids,
     what_is_stored_names_the_key,
     data_outlives_its_stack,
     nothing_is_secret,

@@ -66,6 +66,13 @@ BROKEN = [
         "LogDestination: !GetAtt FlowLogGroup.Arn",
         "FlowLog does not name its log group",
     ),
+    (
+        rules.zones_go_by_their_ids,
+        "airflow",
+        "AvailabilityZoneId: !Ref Zone2",
+        'AvailabilityZone: !Select [1, !GetAZs ""]',
+        "Subnet2 does not give",
+    ),
     (rules.what_is_stored_names_the_key, "network", "      KmsKeyId: !Ref KeyArn\n", "", "FlowLogGroup"),
     (rules.what_is_stored_names_the_key, "airflow", "KmsKey: !Ref KeyArn", "KmsKey: alias/aws/airflow", "Environment"),
     (

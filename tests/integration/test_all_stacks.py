@@ -26,8 +26,10 @@ from pinterest_pipeline.aws.planning import plan
 from pinterest_pipeline.aws.removal import Data, destroy
 from pinterest_pipeline.aws.settings import Airflow, Connector, Database, Databricks, Settings
 from pinterest_pipeline.aws.stacks import STACKS, Stack
-from tests.integration.aws_emulator import REGION, emulated_aws, environment
+from tests.integration.aws_emulator import emulated_aws, environment
 
+# The emulator's us-east-1 has three zones, and MSK refuses brokers in one of them.
+REGION = "eu-west-1"
 LACKING = {
     *("AWS::ApiGateway::VpcLink", "AWS::ApplicationAutoScaling::ScalableTarget"),
     *("AWS::ApplicationAutoScaling::ScalingPolicy", "AWS::EC2::EIP", "AWS::EC2::FlowLog", "AWS::EC2::NatGateway"),
@@ -91,6 +93,7 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depl
     plugin = tmp_path / "s3.zip"
     plugin.write_bytes(b"a plugin")
     settings = Settings(
+        region=REGION,
         database=Database(kind="create"),
         connector=Connector(plugin=str(plugin), plugin_sha256=hashlib.sha256(b"a plugin").hexdigest()),
         databricks=Databricks(external_id="0b1c-22"),

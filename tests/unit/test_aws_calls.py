@@ -16,6 +16,7 @@ from pinterest_pipeline.aws.clients import Clients, aws_says, open_clients
 from pinterest_pipeline.aws.finishing import await_proxy, close_default_group, proxy_is_healthy
 from pinterest_pipeline.aws.operations import State
 from pinterest_pipeline.aws.status import health_of
+from pinterest_pipeline.aws.zones import pick_zones
 from pinterest_pipeline.errors import AwsError, SettingsError
 
 Call = tuple[str, dict[str, Any], dict[str, Any]]
@@ -125,6 +126,28 @@ def test_a_role_for_logs_that_the_account_has_is_not_replaced(clients: Clients) 
         assert answers(clients, {}, {}) == {"LogRoleArn": "arn:aws:iam::1:role/theirs"}
     # What this deployment has made is the account's from then on; asking again would take it for somebody else's.
     assert answers(clients, {}, {"streams": deployed(LogRoleArn="")}) == {"LogRoleArn": ""}
+
+
+def zones(*ids: str) -> Call:
+    asked = {"Filters": [{"Name": "zone-type", "Values": ["availability-zone"]}, ANY]}
+    return "describe_availability_zones", asked, {"AvailabilityZones": [{"ZoneId": one} for one in ids]}
+
+
+def test_zones_are_picked_by_their_ids_and_never_one_that_msk_refuses(clients: Clients) -> None:
+    with answering(clients.ec2, zones("use1-az3", "use1-az6", "use1-az1", "use1-az4", "use1-az2")):
+        picked = pick_zones(clients, 3, {})
+    assert picked == {"Zone1": "use1-az1", "Zone2": "use1-az2", "Zone3": "use1-az4"}
+
+
+def test_a_network_keeps_the_zones_that_it_has(clients: Clients) -> None:
+    there = {"network": deployed(Zone1="use1-az5", Zone2="use1-az6", Zone3="")}
+    with answering(clients.ec2):
+        assert pick_zones(clients, 2, there) == {"Zone1": "use1-az5", "Zone2": "use1-az6", "Zone3": ""}
+
+
+def test_a_region_with_too_few_zones_is_named_before_anything_is_made(clients: Clients) -> None:
+    with answering(clients.ec2, zones("usw1-az1", "usw1-az3")), pytest.raises(SettingsError, match=r"zones = 2"):
+        pick_zones(clients, 3, {})
 
 
 @pytest.mark.parametrize(("states", "healthy"), [([], False), (["initial"], False), (["unhealthy", "healthy"], True)])

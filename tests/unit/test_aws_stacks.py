@@ -21,14 +21,16 @@ from pinterest_pipeline.aws.settings import (
     Streams,
 )
 from pinterest_pipeline.aws.stacks import FORMS, LATER, STACKS, Expected, Stack, expected_outputs, parameters, replicas
+from pinterest_pipeline.aws.zones import PARAMETERS as ZONES
 from pinterest_pipeline.errors import AwsError
 
 ZIP = b"a plugin"
+PICKED = dict(zip(ZONES, ["use1-az1", "use1-az2", ""], strict=True))
 VARIANTS: dict[str, dict[str, Any]] = {
     "by default": {},
     "stream alone": {"kafka": Kafka(kind="none")},
     "serverless": {"kafka": Kafka(kind="serverless")},
-    "three zones": {"network": Network(zones=3), "kafka": Kafka(brokers_per_zone=2)},
+    "two zones": {"network": Network(zones=2), "kafka": Kafka(brokers_per_zone=2)},
     "public proxy": {
         "client": Client(proxy="public", architecture="x86_64", instance_type="t3.small", key_pair="mine")
     },
@@ -54,8 +56,8 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 def told(settings: Settings) -> dict[str, dict[str, str]]:
     """Return every wanted stack's parameters when nothing is there yet."""
     wanted = [stack for stack in STACKS if stack.wanted(settings)]
-    expected, uploaded = expected_outputs(wanted, (), settings.region), uploads.names(settings)
-    return {stack.name: dict(parameters(stack, settings, uploaded, expected)) for stack in wanted}
+    expected, known = expected_outputs(wanted, (), settings.region), {**PICKED, **uploads.names(settings)}
+    return {stack.name: dict(parameters(stack, settings, known, expected)) for stack in wanted}
 
 
 def stack(name: str) -> Stack:
@@ -85,7 +87,7 @@ def test_what_the_settings_say_is_heard(settings: Settings) -> None:
 
 
 def test_an_output_is_used_by_a_later_stack_and_never_by_an_earlier_one(settings: Settings) -> None:
-    known = {"Prefix", *LATER, *uploads.names(settings)}
+    known = {"Prefix", *LATER, *ZONES, *uploads.names(settings)}
     for one in (one for one in STACKS if one.wanted(settings)):
         needed = {name for name, declared in one.template.parameters.items() if "Default" not in declared}
         assert needed <= known | one.told(settings).keys(), one.name
@@ -101,7 +103,7 @@ def test_every_output_that_is_passed_on_has_a_stand_in_for_plans() -> None:
 def test_a_plan_stands_in_for_outputs_that_come_with_a_change_of_a_stack_that_is_there() -> None:
     settings = Settings(kafka=Kafka(kind="none"), airflow=Airflow(enabled=True))
     wanted = [one for one in STACKS if one.wanted(settings)]
-    known = {"KeyArn": "k", "AlarmTopicArn": "a", "VpcId": "v", "VpcCidr": "c", **uploads.names(settings)}
+    known = {"KeyArn": "k", "AlarmTopicArn": "a", "VpcId": "v", "VpcCidr": "c", **PICKED, **uploads.names(settings)}
     expected = expected_outputs(wanted, ["data", "network", "streams"], settings.region)
     told = parameters(stack("airflow"), settings, known, expected)
     assert told["DagsBucket"] == FORMS["DagsBucket"]
@@ -112,7 +114,7 @@ def test_a_plan_stands_in_for_outputs_that_come_with_a_change_of_a_stack_that_is
 
 def test_a_parameter_that_nothing_gives_is_named(settings: Settings) -> None:
     with pytest.raises(AwsError, match=r"the stack network needs KeyArn"):
-        parameters(stack("network"), settings, {}, Expected())
+        parameters(stack("network"), settings, PICKED, Expected())
 
 
 @pytest.mark.parametrize(
@@ -133,4 +135,6 @@ def test_a_deployment_has_only_what_its_settings_need(changes: dict[str, Any], n
 
 def test_topics_have_a_copy_in_every_zone() -> None:
     assert replicas(Settings(network=Network(zones=2))) == 2
+    # Of three copies two must have a record before it counts as accepted; of two copies, one.
+    assert replicas(Settings()) == 3
     assert replicas(Settings(kafka=Kafka(kind="serverless"))) == 3

@@ -11,6 +11,7 @@ from pinterest_pipeline.aws.changes import Wish
 from pinterest_pipeline.aws.clients import aws_says
 from pinterest_pipeline.aws.operations import state_of
 from pinterest_pipeline.aws.stacks import STACKS, Expected, Stack, parameters
+from pinterest_pipeline.aws.zones import PARAMETERS, pick_zones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +83,9 @@ class Deployment:
             AwsError: AWS does not tell.
         """
         given = outputs(states)
-        return {**given, **answers(self.clients, given, states), **uploads.names(self.settings)}
+        has_zones = any(PARAMETERS[0] in stack.template.parameters for stack in self.stacks)
+        zones = pick_zones(self.clients, self.settings.network.zones, states) if has_zones else {}
+        return {**given, **zones, **answers(self.clients, given, states), **uploads.names(self.settings)}
 
     def wish(self, stack: Stack, state: State | None, known: Values, expected: Expected) -> Wish:
         """Return how a stack shall be.

@@ -36,8 +36,8 @@ class Network(Part):
 
     cidr: str = "10.42.0.0/16"
     """Addresses of the network, from a /21 to a /16; it is cut into subnets of 256."""
-    zones: Literal[2, 3] = 2
-    """Availability zones: 2 or 3. More cost more and survive more."""
+    zones: Literal[2, 3] = 3
+    """Availability zones. With 3 an accepted record is on two brokers at least; with 2 it may be on a single one."""
 
 
 class Database(Part):
