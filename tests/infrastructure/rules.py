@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import yaml
@@ -90,6 +90,7 @@ class Template:
 Rule = Callable[[Template], list[str]]
 
 
+@cache
 def template(stack: str) -> Template:
     """A stack's template as it is."""
     return Template(stack, (FOLDER / f"{stack}.yaml").read_text(encoding="utf-8"))

@@ -13,8 +13,10 @@ from pinterest_pipeline.aws import storage
 from pinterest_pipeline.aws.answers import answers
 from pinterest_pipeline.aws.changes import ChangeSet, Wish, drop, make_change_set
 from pinterest_pipeline.aws.clients import Clients, aws_says, open_clients
+from pinterest_pipeline.aws.deployment import Deployment
 from pinterest_pipeline.aws.finishing import await_proxy, close_default_group, proxy_is_healthy
 from pinterest_pipeline.aws.operations import State
+from pinterest_pipeline.aws.settings import Settings
 from pinterest_pipeline.aws.status import health_of
 from pinterest_pipeline.aws.zones import pick_zones
 from pinterest_pipeline.errors import AwsError, SettingsError
@@ -148,6 +150,12 @@ def test_a_network_keeps_the_zones_that_it_has(clients: Clients) -> None:
 def test_a_region_with_too_few_zones_is_named_before_anything_is_made(clients: Clients) -> None:
     with answering(clients.ec2, zones("usw1-az1", "usw1-az3")), pytest.raises(SettingsError, match=r"zones = 2"):
         pick_zones(clients, 3, {})
+
+
+def test_a_network_keeps_its_range_of_addresses(clients: Clients) -> None:
+    there = {"network": deployed(Cidr="10.0.0.0/16")}
+    with pytest.raises(SettingsError, match=r"made with 10\.0\.0\.0/16 and keeps its range"):
+        Deployment(Settings(), clients).known(there)
 
 
 @pytest.mark.parametrize(("states", "healthy"), [([], False), (["initial"], False), (["unhealthy", "healthy"], True)])

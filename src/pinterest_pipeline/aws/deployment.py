@@ -12,6 +12,7 @@ from pinterest_pipeline.aws.clients import aws_says
 from pinterest_pipeline.aws.operations import state_of
 from pinterest_pipeline.aws.stacks import STACKS, Expected, Stack, parameters
 from pinterest_pipeline.aws.zones import PARAMETERS, pick_zones
+from pinterest_pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,13 +80,25 @@ class Deployment:
         """Return what stacks gave, what AWS only tells who asks, and what uploads are called.
 
         Raises:
-            SettingsError: A file that must be uploaded is not there.
+            SettingsError: A file that must be uploaded is not there, or the settings ask for another range of addresses
+                than the network has.
             AwsError: AWS does not tell.
         """
         given = outputs(states)
+        self._check_range(states)
         has_zones = any(PARAMETERS[0] in stack.template.parameters for stack in self.stacks)
         zones = pick_zones(self.clients, self.settings.network.zones, states) if has_zones else {}
         return {**given, **zones, **answers(self.clients, given, states), **uploads.names(self.settings)}
+
+    def _check_range(self, states: Mapping[str, State]) -> None:
+        # Another range is another network, and everything in the old one would still use it.
+        network, cidr = states.get("network"), self.settings.network.cidr
+        in_use = network.parameters.get("Cidr", cidr) if network and network.there else cidr
+        if in_use != cidr:
+            raise SettingsError(
+                f"network.cidr is {cidr}, but the network was made with {in_use} and keeps its range: take the setting "
+                "back, or run destroy --keep-data and apply anew"
+            )
 
     def wish(self, stack: Stack, state: State | None, known: Values, expected: Expected) -> Wish:
         """Return how a stack shall be.

@@ -2,7 +2,7 @@
 
 They are cut by how long their contents live: what holds data first, what costs most last. A parameter of a template
 is, in this order: what the settings say, what an upload was called, the output of that name of an earlier stack, or
-the template's own default.
+the template's own default. A digest of a resource is computed from the stack's other parameters.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import boto3
 
+from pinterest_pipeline.aws.naming import digested, digests
 from pinterest_pipeline.aws.settings import Settings
 from pinterest_pipeline.aws.templates import FOLDER, Template, Values
 from pinterest_pipeline.errors import AwsError
@@ -191,16 +192,17 @@ def parameters(stack: Stack, settings: Settings, known: Values, expected: Expect
     """
     given = {**known, **stack.told(settings), "Prefix": settings.prefix}
     values, missing = {}, []
+    computed = digested(stack.template)
     for name, declared in stack.template.parameters.items():
         if name in given:
             values[name] = given[name]
         elif name in expected.values and ("Default" not in declared or name in expected.coming):
             values[name] = expected.values[name]
-        elif "Default" not in declared:
+        elif "Default" not in declared and name not in computed:
             missing.append(name)
     if missing:
         raise AwsError(f"the stack {stack.name} needs {', '.join(missing)}, which no other stack gives")
-    return values
+    return {**values, **digests(stack.template, values, settings.tags)}
 
 
 def expected_outputs(wanted: Iterable[Stack], there: Collection[str], region: str) -> Expected:

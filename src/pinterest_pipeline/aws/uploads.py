@@ -66,18 +66,14 @@ def check(settings: Settings) -> None:
 
 
 def names(settings: Settings) -> Values:
-    """Return what the uploads are called, by the parameters that name them.
-
-    Raises:
-        SettingsError: The connector's plugin is not there.
-    """
+    """Return what the uploads are called, by the parameters that name them."""
     found: dict[str, str] = {}
     if settings.batch:
-        script, plugin = _start_script(), _plugin(settings)
+        script = _start_script()
         archives = read_archives(ARCHIVES)
         found |= {parameter: archives[name].key for name, parameter in ARCHIVE_PARAMETERS.items()}
         found |= {"StartScriptKey": script.key, "StartScriptSha256": _sha256(script.file)}
-        found |= {"PluginKey": plugin.key, "PluginSha256": settings.connector.plugin_sha256}
+        found |= {"PluginSha256": settings.connector.plugin_sha256}
     if settings.airflow.enabled:
         found["RequirementsKey"] = _requirements().key
     return found
@@ -137,7 +133,8 @@ def _plugin(settings: Settings) -> Upload:
         raise SettingsError(
             f"connector.plugin_sha256 is {connector.plugin_sha256}, but {file} has {got}; take the zip that you mean"
         )
-    return Upload(file, f"plugins/{got}/{file.name}")
+    # Without the file's own name: a plugin cannot change, and its name in AWS is the hash alone.
+    return Upload(file, f"plugins/{got}.zip")
 
 
 def _put(s3: S3Client, bucket: str, uploads: list[Upload], note: Note) -> None:
