@@ -260,6 +260,24 @@ def zones_go_by_their_ids(checked: Template) -> list[str]:
     ]
 
 
+def the_document_is_the_whole_api(checked: Template) -> list[str]:
+    """An API becomes what its document says: the default merges, and a route that was removed would stay open.
+
+    Overwriting takes name and policy from the document too. A policy beside it counts as drift for ever
+    (aws-cloudformation/cloudformation-coverage-roadmap#1322).
+    """
+    faults = []
+    for name, api in checked.of("AWS::ApiGateway::RestApi"):
+        body = api["Body"]
+        if api.get("Mode") != "overwrite":
+            faults.append(f"{name} keeps the routes that its document no longer has")
+        if "Policy" in api or "x-amazon-apigateway-policy" not in body:
+            faults.append(f"{name} has its policy beside its document")
+        if body["info"]["title"] != {"Fn::Sub": "${Prefix}"} or api["Name"] != {"Ref": "Prefix"}:
+            faults.append(f"{name} has two names")
+    return faults
+
+
 def what_is_stored_names_the_key(checked: Template) -> list[str]:
     """Everything that stores something is encrypted with the deployment's key; access logs cannot be."""
     for_access_logs = [bucket for _, one in checked.of("AWS::S3::Bucket") for bucket in _at(one, _LOGGED_TO)]
@@ -382,6 +400,7 @@ ALL: tuple[Rule, ...] = (
     logs_end_and_can_use_the_key,
     flow_logs_name_their_group,
     zones_go_by_their_ids,
+    the_document_is_the_whole_api,
     what_is_stored_names_the_key,
     data_outlives_its_stack,
     nothing_is_secret,

@@ -66,6 +66,21 @@ BROKEN = [
         "LogDestination: !GetAtt FlowLogGroup.Arn",
         "FlowLog does not name its log group",
     ),
+    (rules.the_document_is_the_whole_api, "streams", "      Mode: overwrite\n", "", "no longer has"),
+    (
+        rules.the_document_is_the_whole_api,
+        "streams",
+        "      Mode: overwrite\n",
+        "      Policy: {}\n",
+        "beside its document",
+    ),
+    (
+        rules.the_document_is_the_whole_api,
+        "streams",
+        "Name: !Ref Prefix\n      Endpoint",
+        "Name: x\n      Endpoint",
+        "names",
+    ),
     (
         rules.zones_go_by_their_ids,
         "airflow",
