@@ -278,6 +278,18 @@ def the_document_is_the_whole_api(checked: Template) -> list[str]:
     return faults
 
 
+def an_update_stops_no_machine_that_is_needed(checked: Template) -> list[str]:
+    """A rolling update starts new machines first, and stops old ones only after a signal about a new one."""
+    faults = []
+    for name, group in checked.of("AWS::AutoScaling::AutoScalingGroup"):
+        update = checked.resources[name].get("UpdatePolicy", {}).get("AutoScalingRollingUpdate", {})
+        if update.get("WaitOnResourceSignals") is not True:
+            faults.append(f"{name} does not wait until a new machine answers")
+        if update.get("MinInstancesInService") != group["DesiredCapacity"]:
+            faults.append(f"{name} stops an old machine before there is a new one")
+    return faults
+
+
 def what_is_stored_names_the_key(checked: Template) -> list[str]:
     """Everything that stores something is encrypted with the deployment's key; access logs cannot be."""
     for_access_logs = [bucket for _, one in checked.of("AWS::S3::Bucket") for bucket in _at(one, _LOGGED_TO)]
@@ -401,6 +413,7 @@ ALL: tuple[Rule, ...] = (
     flow_logs_name_their_group,
     zones_go_by_their_ids,
     the_document_is_the_whole_api,
+    an_update_stops_no_machine_that_is_needed,
     what_is_stored_names_the_key,
     data_outlives_its_stack,
     nothing_is_secret,

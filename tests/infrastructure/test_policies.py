@@ -68,6 +68,20 @@ BROKEN = [
     ),
     (rules.the_document_is_the_whole_api, "streams", "      Mode: overwrite\n", "", "no longer has"),
     (
+        rules.an_update_stops_no_machine_that_is_needed,
+        "clients",
+        "WaitOnResourceSignals: true",
+        "WaitOnResourceSignals: false",
+        "does not wait",
+    ),
+    (
+        rules.an_update_stops_no_machine_that_is_needed,
+        "clients",
+        "MinInstancesInService: !Ref Machines",
+        "MinInstancesInService: 0",
+        "before there is a new one",
+    ),
+    (
         rules.the_document_is_the_whole_api,
         "streams",
         "      Mode: overwrite\n",

@@ -10,6 +10,7 @@ from pinterest_pipeline.aws.clients import aws_says
 from pinterest_pipeline.aws.deployment import outputs
 from pinterest_pipeline.aws.finishing import finish
 from pinterest_pipeline.aws.operations import DEAD, GONE, HALF_REMOVED, event_ids, follow, state_of
+from pinterest_pipeline.aws.rolling import HealthGate
 from pinterest_pipeline.aws.stacks import HOLDS_DATA, Expected
 from pinterest_pipeline.errors import AwsError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pinterest_pipeline.aws.changes import ChangeSet
     from pinterest_pipeline.aws.deployment import Deployment, Show
     from pinterest_pipeline.aws.operations import State
+    from pinterest_pipeline.aws.rolling import Attend
     from pinterest_pipeline.aws.stacks import Stack
 
 _HOW_TO_GO_ON = "take the setting back, or copy the data and apply with --allow-data-loss"
@@ -86,7 +88,7 @@ def _watch(deployment: Deployment, stack: str, show: Show, before: frozenset[str
     state = state_of(client, stack)
     if state is None:
         raise AwsError(f"{stack} was removed by somebody else while it was being changed; apply again")
-    return follow(client, state, show.event, deployment.poll_seconds, before)
+    return follow(client, state, show.event, deployment.poll_seconds, before, _gate(deployment, state, show))
 
 
 def _settled(deployment: Deployment, state: State | None, show: Show) -> State | None:
@@ -107,6 +109,11 @@ def _settled(deployment: Deployment, state: State | None, show: Show) -> State |
     return state
 
 
+def _gate(deployment: Deployment, state: State, show: Show) -> Attend | None:
+    group = state.outputs.get("ClientGroup")
+    return HealthGate(deployment.clients, state.identity, group, show.note).attend if group else None
+
+
 def at_rest(deployment: Deployment, state: State, show: Show) -> State | None:
     """Wait until CloudFormation is not at work on a stack any more, and return it; None where it is gone.
 
@@ -118,7 +125,8 @@ def at_rest(deployment: Deployment, state: State, show: Show) -> State | None:
     client = deployment.clients.cloudformation
     show.note(f"{state.name} is {state.status}: waiting for what is under way")
     try:
-        now: State | None = follow(client, state, show.event, deployment.poll_seconds)
+        gate = _gate(deployment, state, show)
+        now: State | None = follow(client, state, show.event, deployment.poll_seconds, attend=gate)
     except AwsError as failure:
         show.note(str(failure))
         now = state_of(client, state.identity)

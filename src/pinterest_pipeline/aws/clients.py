@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_apigateway import APIGatewayClient
+    from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
@@ -61,6 +62,7 @@ class Clients:
 
     Attributes:
         apigateway: Tells the account's role for logs.
+        autoscaling: Tells which machines of the REST proxy are new.
         cloudformation: Makes, changes and removes everything.
         s3: Takes uploads, and says whether buckets hold data.
         kafka: Tells the brokers' addresses.
@@ -74,6 +76,7 @@ class Clients:
     """
 
     apigateway: APIGatewayClient
+    autoscaling: AutoScalingClient
     cloudformation: CloudFormationClient
     s3: S3Client
     kafka: KafkaClient
@@ -98,6 +101,7 @@ def open_clients(region: str, profile: str | None = None) -> Clients:
             raise NoCredentialsError
         return Clients(
             session.client("apigateway", config=_CONFIG),
+            session.client("autoscaling", config=_CONFIG),
             session.client("cloudformation", config=_CONFIG),
             session.client("s3", config=_CONFIG),
             session.client("kafka", config=_CONFIG),

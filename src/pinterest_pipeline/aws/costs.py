@@ -137,8 +137,8 @@ def _serverless(settings: Settings) -> Lines:
 
 
 def _client(settings: Settings) -> Lines:
-    yield f"instance {settings.client.instance_type}", 1
-    yield "volume", CLIENT_VOLUME_GB
+    yield f"instance {settings.client.instance_type}", settings.client.machines
+    yield "volume", settings.client.machines * CLIENT_VOLUME_GB
 
 
 def _stream(settings: Settings) -> Lines:

@@ -12,7 +12,7 @@ from pinterest_pipeline.aws.clients import aws_says, hint_for
 from pinterest_pipeline.errors import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -146,6 +146,7 @@ def follow(
     show: Callable[[Event], None],
     poll_seconds: float,
     before: frozenset[str] | None = None,
+    attend: Callable[[Sequence[Event]], None] | None = None,
 ) -> State:
     """Show a stack's events until CloudFormation is done with it.
 
@@ -157,6 +158,7 @@ def follow(
         show: Shows an event.
         poll_seconds: Time between two looks.
         before: Ids of the events from before the operation was asked for; None where it is under way already.
+        attend: Is given what has happened so far, at every look: does what CloudFormation waits for.
 
     Returns:
         The stack as it then is.
@@ -175,6 +177,8 @@ def follow(
         happened += fresh
         if any(event.ends for event in fresh):
             break
+        if attend:
+            attend(happened)
         if not happened and time.monotonic() > deadline:
             raise AwsError(f"{state.name}: CloudFormation does not begin with what it was asked for; try again")
     ended = [event for event in happened if event.ends][-1]

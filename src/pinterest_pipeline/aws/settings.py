@@ -73,12 +73,14 @@ class Kafka(Part):
 
 
 class Client(Part):
-    """The EC2 machine that runs the REST proxy."""
+    """The EC2 machines that run the REST proxy."""
 
     architecture: Literal["arm64", "x86_64"] = "arm64"
     """arm64 or x86_64; instance_type must match."""
     instance_type: str = "t4g.small"
     """Size of the machine."""
+    machines: Literal[1, 2, 3] = 2
+    """How many machines run the proxy. With 2 it answers while one fails; 1 is enough for a try."""
     key_pair: str = ""
     """Name of an EC2 key pair; none is needed: Session Manager opens a shell."""
     proxy: Literal["private", "public"] = "private"

@@ -120,6 +120,7 @@ def _clients(settings: Settings) -> Values:
     return {
         "ImageId": f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{client.architecture}",
         "InstanceType": client.instance_type,
+        "Machines": str(client.machines),
         "KeyPair": client.key_pair,
         "Proxy": client.proxy,
         "RotateIntervalMs": str(connector.rotate_interval_ms),
