@@ -290,6 +290,16 @@ def an_update_stops_no_machine_that_is_needed(checked: Template) -> list[str]:
     return faults
 
 
+def roles_can_be_bounded(checked: Template) -> list[str]:
+    """Every role takes the boundary that an account's administrators may ask for."""
+    bounded = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
+    return [
+        f"{name} has no permissions boundary"
+        for name, role in checked.of("AWS::IAM::Role")
+        if role.get("PermissionsBoundary") != bounded
+    ]
+
+
 def what_is_stored_names_the_key(checked: Template) -> list[str]:
     """Everything that stores something is encrypted with the deployment's key; access logs cannot be."""
     for_access_logs = [bucket for _, one in checked.of("AWS::S3::Bucket") for bucket in _at(one, _LOGGED_TO)]
@@ -414,6 +424,7 @@ ALL: tuple[Rule, ...] = (
     zones_go_by_their_ids,
     the_document_is_the_whole_api,
     an_update_stops_no_machine_that_is_needed,
+    roles_can_be_bounded,
     what_is_stored_names_the_key,
     data_outlives_its_stack,
     nothing_is_secret,

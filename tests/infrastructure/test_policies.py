@@ -66,6 +66,7 @@ BROKEN = [
         "LogDestination: !GetAtt FlowLogGroup.Arn",
         "FlowLog does not name its log group",
     ),
+    (rules.roles_can_be_bounded, "clients", "      PermissionsBoundary: !If", "      X: !If", "ConnectorRole has no"),
     (rules.the_document_is_the_whole_api, "streams", "      Mode: overwrite\n", "", "no longer has"),
     (
         rules.an_update_stops_no_machine_that_is_needed,
@@ -224,6 +225,37 @@ def test_the_protected_database_is_created_when_nothing_else_can_fail() -> None:
 def _named_by(checked: Template, resource: str) -> set[str]:
     trees = [*mappings(checked.resources[resource])]
     return {tree["Ref"] for tree in trees if tree.get("Ref") in checked.resources}
+
+
+WATCHED = {
+    "database": {"FreeStorageSpace", "CPUUtilization"},
+    "kafka": {
+        *("OfflinePartitionsCount", "ActiveControllerCount", "KafkaDataLogsDiskUsed", "CpuIdle"),
+        "UnderReplicatedPartitions",
+    },
+    "clients": {"ErroredTaskCount", "RunningTaskCount", "EstimatedMaxTimeLag", "HealthyHostCount"},
+    "streams": {
+        *("GetRecords.IteratorAgeMilliseconds", "WriteProvisionedThroughputExceeded"),
+        *("ReadProvisionedThroughputExceeded", "5XXError", "Latency"),
+    },
+    "airflow": {"SchedulerHeartbeat", "QueuedTasks", "ImportErrors"},
+}
+
+
+@pytest.mark.parametrize("stack", WATCHED)
+def test_what_an_operator_must_know_of_has_an_alarm(stack: str) -> None:
+    alarms = [alarm for _, alarm in template(stack).of("AWS::CloudWatch::Alarm")]
+    queries = " ".join(str(metric["Expression"]) for alarm in alarms for metric in alarm.get("Metrics", []))
+    found = {alarm["MetricName"] for alarm in alarms if "MetricName" in alarm}
+    assert found | set(re.findall(r"M(?:AX|IN)\((\w+)\)", queries)) == WATCHED[stack]
+
+
+def test_each_stream_is_watched_by_itself() -> None:
+    alarms = [
+        alarm for _, alarm in template("streams").of("AWS::CloudWatch::Alarm") if alarm["Namespace"] == "AWS/Kinesis"
+    ]
+    watched = {(alarm["MetricName"], alarm["Dimensions"][0]["Value"]["Ref"]) for alarm in alarms}
+    assert len(watched) == len(alarms) == 3 * 3
 
 
 def test_every_subnet_has_a_place_of_its_own() -> None:

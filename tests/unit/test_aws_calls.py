@@ -273,6 +273,19 @@ def test_a_change_of_outputs_alone_is_one_to_execute(clients: Clients) -> None:
     assert (change_set.executable, change_set.changes) == (True, ())
 
 
+def test_cloudformation_acts_with_the_role_that_the_settings_name(clients: Clients) -> None:
+    role = "arn:aws:iam::123456789012:role/deployer"
+    asked = dict.fromkeys(("StackName", "ChangeSetName", "ChangeSetType", "TemplateBody", "Parameters", "Tags"), ANY)
+    stub = Stubber(clients.cloudformation)
+    for given in ({"RoleARN": role}, {}):
+        made = {"Id": "arn:change", "StackId": "arn:stack"}
+        stub.add_response("create_change_set", made, {**asked, "Capabilities": ANY, **given})
+        stub.add_response("describe_change_set", {"Status": "CREATE_COMPLETE", "Changes": []})
+    with stub:
+        make_change_set(clients.cloudformation, Wish("s", "UPDATE", "{}", {}, {}, role), 0)
+        make_change_set(clients.cloudformation, Wish("s", "UPDATE", "{}", {}, {}), 0)
+
+
 @pytest.mark.parametrize("others", [0, 1])
 def test_an_empty_stack_is_removed_unless_somebody_else_is_about_to_make_it(clients: Clients, others: int) -> None:
     empty = {

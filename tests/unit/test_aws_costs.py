@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pinterest_pipeline.aws.costs import CLIENT_VOLUME_GB, PRICED, PRICES, monthly_costs, read_prices
+from pinterest_pipeline.aws.costs import BROKER_METRICS, CLIENT_VOLUME_GB, PRICED, PRICES, monthly_costs, read_prices
 from pinterest_pipeline.aws.deployment import Resource
 from pinterest_pipeline.aws.settings import Client, Database, Kafka, Network, Settings, Streams
 from pinterest_pipeline.aws.stacks import STACKS
@@ -69,7 +69,19 @@ def test_brokers_are_paid_by_the_hour_and_their_disks_by_the_gigabyte() -> None:
     assert monthly(settings, "AWS::MSK::Cluster") == {
         "broker kafka.m7g.large": round(6 * 730 * price("broker kafka.m7g.large"), 2),
         "broker storage": round(600 * price("broker storage"), 2),
+        "metric": round(6 * BROKER_METRICS * price("metric"), 2),
     }
+
+
+def test_the_free_metrics_of_brokers_cost_nothing() -> None:
+    assert "metric" not in monthly(Settings(kafka=Kafka(monitoring="DEFAULT")), "AWS::MSK::Cluster")
+
+
+def test_every_machine_of_the_proxy_is_paid() -> None:
+    one, three = (
+        monthly(Settings(client=Client(machines=count)), "AWS::AutoScaling::AutoScalingGroup") for count in (1, 3)
+    )
+    assert {what: pytest.approx(3 * usd, abs=0.02) for what, usd in one.items()} == three
 
 
 def test_three_streams_are_paid_by_their_shards() -> None:

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import DescribeChangeSetOutputTypeDef, ResourceChangeTypeDef
+    from mypy_boto3_cloudformation.type_defs import (
+        CreateChangeSetInputTypeDef,
+        DescribeChangeSetOutputTypeDef,
+        ResourceChangeTypeDef,
+    )
 
 # CloudFormation has no code for it, only these words.
 _NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
@@ -63,6 +67,7 @@ class Wish:
         template: Its template.
         values: Its parameters.
         tags: Its tags, and those of all that is in it.
+        role: ARN of the role that CloudFormation acts with; empty for the caller's own rights.
     """
 
     stack: str
@@ -70,6 +75,7 @@ class Wish:
     template: str
     values: Mapping[str, str]
     tags: Mapping[str, str]
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,16 +108,20 @@ def make_change_set(client: CloudFormationClient, wish: Wish, poll_seconds: floa
     Raises:
         AwsError: The template or a value is refused.
     """
+    request: CreateChangeSetInputTypeDef = {
+        "StackName": wish.stack,
+        "ChangeSetName": f"change-{uuid.uuid4().hex}",
+        "ChangeSetType": wish.kind,
+        "TemplateBody": wish.template,
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in wish.values.items()],
+        "Tags": [{"Key": name, "Value": value} for name, value in wish.tags.items()],
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+    }
+    if wish.role:
+        # CloudFormation keeps it with the stack, and removes the stack with it too.
+        request["RoleARN"] = wish.role
     with aws_says(f"{wish.stack}: the change set is refused"):
-        made = client.create_change_set(
-            StackName=wish.stack,
-            ChangeSetName=f"change-{uuid.uuid4().hex}",
-            ChangeSetType=wish.kind,
-            TemplateBody=wish.template,
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in wish.values.items()],
-            Tags=[{"Key": name, "Value": value} for name, value in wish.tags.items()],
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
+        made = client.create_change_set(**request)
     change_set = ChangeSet(wish, made["Id"], made["StackId"])
     with dropped_on_failure(client, change_set):
         with aws_says(f"{wish.stack}: the change set cannot be read"):

@@ -129,6 +129,8 @@ def _brokers(settings: Settings) -> Lines:
     brokers = settings.network.zones * settings.kafka.brokers_per_zone
     yield f"broker {settings.kafka.broker_type}", brokers
     yield "broker storage", brokers * settings.kafka.volume_gb
+    if settings.kafka.monitoring == "PER_BROKER":
+        yield "metric", brokers * BROKER_METRICS
 
 
 def _serverless(settings: Settings) -> Lines:
@@ -168,6 +170,9 @@ def _one(what: str) -> Callable[[Settings], Lines]:
 
     return lines
 
+
+BROKER_METRICS = 60
+"""About how many metrics a broker reports at the level PER_BROKER beyond the free ones; MSK's guide lists them."""
 
 CLIENT_VOLUME_GB = 20
 """Disk of the client's machine, as its template has it."""

@@ -114,7 +114,8 @@ class Deployment:
         """
         values = parameters(stack, self.settings, known, expected)
         kind: Literal["CREATE", "UPDATE"] = "UPDATE" if state and state.there else "CREATE"
-        return Wish(stack.full_name(self.settings), kind, stack.template.body(values), values, self.settings.tags)
+        name, settings = stack.full_name(self.settings), self.settings
+        return Wish(name, kind, stack.template.body(values), values, settings.tags, settings.service_role)
 
     def resources(self, stack: Stack, state: State | None) -> frozenset[Resource]:
         """Return what a stack is made of.

@@ -20,6 +20,8 @@ from pinterest_pipeline.errors import SettingsError
 Positive = Annotated[int, Field(ge=1)]
 Account = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(role|user)/\S+$")]
 EmptyOrEmail = Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+)?$")]
+Policy = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/\S+)?$")]
+Role = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:role/\S+)?$")]
 Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 _LARGEST, _SMALLEST = 16, 21
 MASTER_ROLE = "arn:aws:iam::414351767826:role/unity-catalog-prod-UCMasterRole-14S5ZJVKOTYTL"
@@ -70,6 +72,8 @@ class Kafka(Part):
     """How long a topic keeps its records."""
     partitions: Positive = 3
     """Partitions of each topic."""
+    monitoring: Literal["DEFAULT", "PER_BROKER"] = "PER_BROKER"
+    """What brokers report. PER_BROKER has the copies that are missing, and costs by the metric; DEFAULT is free."""
 
 
 class Client(Part):
@@ -99,7 +103,9 @@ class Connector(Part):
     flush_size: Positive = 10_000
     """Records a file, at most."""
     worker_units: Literal[1, 2, 4, 8] = 1
-    """MSK Connect units of the worker."""
+    """MSK Connect units of a worker."""
+    max_workers: Annotated[int, Field(ge=1, le=10)] = 2
+    """Workers at most: from one on MSK Connect adds and removes them by their load; 1 keeps it at one."""
 
 
 class Streams(Part):
@@ -153,6 +159,10 @@ class Settings(Part):
     """AWS region of everything."""
     alarm_email: EmptyOrEmail = ""
     """Who hears of alarms; AWS asks for a confirmation by mail."""
+    service_role: Role = ""
+    """ARN of a role that CloudFormation makes everything with; empty for the rights of whoever applies."""
+    permissions_boundary: Policy = ""
+    """ARN of a policy that bounds what every role of the deployment may do; empty for none."""
     noncurrent_days: Positive = 30
     """Days that replaced and deleted files can be brought back."""
     tags: Mapping[str, str] = {}

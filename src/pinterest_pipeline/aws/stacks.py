@@ -85,6 +85,7 @@ def _data(settings: Settings) -> Values:
         "DatabricksPrincipal": settings.databricks.principal,
         "DatabricksExternalId": settings.databricks.external_id,
         "NoncurrentDays": str(settings.noncurrent_days),
+        "PermissionsBoundaryArn": settings.permissions_boundary,
     }
 
 
@@ -93,6 +94,7 @@ def _network(settings: Settings) -> Values:
         "Cidr": settings.network.cidr,
         "Zones": str(settings.network.zones),
         "Public": _truth(settings.airflow.enabled or (settings.batch and settings.client.proxy == "public")),
+        "PermissionsBoundaryArn": settings.permissions_boundary,
     }
 
 
@@ -112,6 +114,7 @@ def _kafka(settings: Settings) -> Values:
         "BrokersPerZone": str(settings.kafka.brokers_per_zone),
         "VolumeGb": str(settings.kafka.volume_gb),
         "RetentionHours": str(settings.kafka.retention_hours),
+        "Monitoring": settings.kafka.monitoring,
     }
 
 
@@ -126,6 +129,8 @@ def _clients(settings: Settings) -> Values:
         "RotateIntervalMs": str(connector.rotate_interval_ms),
         "FlushSize": str(connector.flush_size),
         "WorkerUnits": str(connector.worker_units),
+        "MostWorkers": str(connector.max_workers),
+        "PermissionsBoundaryArn": settings.permissions_boundary,
         "ReplicationFactor": str(replicas(settings)),
         "Partitions": str(settings.kafka.partitions),
         "RetentionHours": str(settings.kafka.retention_hours),
@@ -141,11 +146,15 @@ def _streams(settings: Settings) -> Values:
         "StreamManagement": _truth(settings.api.stream_management),
         "ThrottleRate": str(settings.api.throttle_rate),
         "ThrottleBurst": str(settings.api.throttle_burst),
+        "PermissionsBoundaryArn": settings.permissions_boundary,
     }
 
 
 def _airflow(settings: Settings) -> Values:
-    return {"EnvironmentClass": settings.airflow.environment_class}
+    return {
+        "EnvironmentClass": settings.airflow.environment_class,
+        "PermissionsBoundaryArn": settings.permissions_boundary,
+    }
 
 
 STACKS = (
