@@ -31,6 +31,7 @@ from tests.integration.aws_emulator import emulated_aws, environment
 # The emulator's us-east-1 has three zones, and MSK refuses brokers in one of them.
 REGION = "eu-west-1"
 LACKING = {
+    "AWS::Budgets::Budget",
     *("AWS::ApiGateway::VpcLink", "AWS::ApplicationAutoScaling::ScalableTarget"),
     *("AWS::ApplicationAutoScaling::ScalingPolicy", "AWS::EC2::EIP", "AWS::EC2::FlowLog", "AWS::EC2::NatGateway"),
     *("AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress", "AWS::KafkaConnect::Connector"),
@@ -94,6 +95,8 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depl
     plugin.write_bytes(b"a plugin")
     settings = Settings(
         region=REGION,
+        alarm_email="me@example.org",
+        monthly_budget_usd=1000,
         database=Database(kind="create"),
         connector=Connector(plugin=str(plugin), plugin_sha256=hashlib.sha256(b"a plugin").hexdigest()),
         databricks=Databricks(external_id="0b1c-22"),

@@ -15,6 +15,7 @@ from pinterest_pipeline.errors import SettingsError
 FREE_AT_REST = {
     *("ApiGateway::Account", "ApiGateway::Deployment", "ApiGateway::RestApi", "ApiGateway::Stage"),
     *("ApiGateway::VpcLink", "ApplicationAutoScaling::ScalableTarget", "ApplicationAutoScaling::ScalingPolicy"),
+    "Budgets::Budget",
     *("EC2::FlowLog", "EC2::InternetGateway", "EC2::LaunchTemplate", "EC2::Route", "EC2::RouteTable"),
     *("EC2::SecurityGroup", "EC2::SecurityGroupEgress", "EC2::SecurityGroupIngress", "EC2::Subnet"),
     *("EC2::SubnetRouteTableAssociation", "EC2::VPC", "EC2::VPCGatewayAttachment"),

@@ -68,6 +68,7 @@ def test_an_empty_file_is_a_deployment_with_all_defaults(tmp_path: Path) -> None
         ('[connector]\nplugin_sha256 = "abc"', "connector.plugin_sha256"),
         ('[databricks]\nprincipal = "*"', "databricks.principal"),
         ('alarm_email = "nobody"', "alarm_email"),
+        ("monthly_budget_usd = 100", "needs alarm_email"),
         ('service_role = "deployer"', "service_role"),
         ('permissions_boundary = "bounded"', "permissions_boundary"),
         ('[database]\nkind = "existing"', "needs database.url"),

@@ -180,6 +180,7 @@ CLIENT_VOLUME_GB = 20
 PRICED: Mapping[str, Callable[[Settings], Lines]] = {
     "AWS::AutoScaling::AutoScalingGroup": _client,
     "AWS::CloudWatch::Alarm": _one("alarm"),
+    "AWS::CloudWatch::Dashboard": _one("dashboard"),
     "AWS::EC2::EIP": _one("public address"),
     "AWS::EC2::NatGateway": _one("nat gateway"),
     "AWS::EC2::VPCEndpoint": _one("endpoint zone"),

@@ -80,6 +80,7 @@ class Stack:
 def _data(settings: Settings) -> Values:
     return {
         "AlarmEmail": settings.alarm_email,
+        "MonthlyBudget": str(settings.monthly_budget_usd),
         "Airflow": _truth(settings.airflow.enabled),
         "DatabricksAccess": settings.databricks.access,
         "DatabricksPrincipal": settings.databricks.principal,
@@ -251,6 +252,7 @@ FORMS: Values = {
     "ClusterName": "not-there-yet",
     "KafkaClientSecurityGroupId": f"sg-{_ZEROS}",
     "BootstrapBrokers": "not-there-yet:9098",
+    "ConnectorName": "not-there-yet",
     "ProxyLoadBalancerArn": "arn:{partition}:elasticloadbalancing:{region}:0:loadbalancer/net/not-there-yet/0",
     "ProxyAddress": "not-there-yet:8082",
 }

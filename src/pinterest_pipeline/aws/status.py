@@ -34,6 +34,7 @@ NEEDED: Mapping[str, str] = {
     "AirflowUrl": "Airflow",
     "DatabricksConnectionSecretArn": "where Airflow looks for its connection to Databricks",
     "AlarmTopicArn": "where alarms go",
+    "DashboardUrl": "what is going on, on one page",
 }
 """What a person needs of the outputs, and for what."""
 
