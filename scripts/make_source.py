@@ -1,12 +1,15 @@
 """Make a source database with generated rows: the three tables that posting reads."""
 
 import argparse
+import os
+from pathlib import Path
 
 from rich.console import Console
 
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.local.source_data import fill_source
 from pinterest_pipeline.post.connection import without_password
+from pinterest_pipeline.post.source import read_credentials
 
 
 def main() -> None:
@@ -18,8 +21,10 @@ def main() -> None:
         "--url", default="sqlite:///source.db", help="SQLAlchemy URL without a password (default: %(default)s)"
     )
     parser.add_argument("--replace", action="store_true", help="drop the three tables if they are there")
+    parser.add_argument("--credentials-file", type=Path, help="file of NAME=value lines that only you may read")
     options = parser.parse_args()
-    fill_source(without_password(options.url), options.rows, options.seed, replace=options.replace)
+    settings = {**os.environ, **(read_credentials(options.credentials_file) if options.credentials_file else {})}
+    fill_source(without_password(options.url), options.rows, options.seed, replace=options.replace, settings=settings)
     Console(highlight=False).print(f"3 tables of {options.rows:,} rows each, made with seed {options.seed}")
 
 

@@ -246,7 +246,6 @@ FORMS: Values = {
     "VpcCidr": "10.0.0.0/16",
     "SubnetIds": f"subnet-{_ZEROS},subnet-{_ZEROS[:-1]}1",
     "PublicSubnetIds": f"subnet-{_ZEROS[:-1]}2,subnet-{_ZEROS[:-1]}3",
-    "DatabaseSecretArn": "arn:{partition}:secretsmanager:{region}:000000000000:secret:not-there-yet",
     "DatabaseClientSecurityGroupId": f"sg-{_ZEROS}",
     "ClusterArn": "arn:{partition}:kafka:{region}:000000000000:cluster/not-there-yet/0-1",
     "ClusterName": "not-there-yet",

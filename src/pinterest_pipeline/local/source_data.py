@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -19,18 +19,20 @@ from pinterest_pipeline.post.source import source_table
 _Filling = Sequence[tuple[Table, Iterable[list[Row]]]]
 
 
-def fill_source(location: str, rows: int, seed: int, *, replace: bool = False) -> None:
+def fill_source(
+    location: str, rows: int, seed: int, *, replace: bool = False, settings: Mapping[str, str] = os.environ
+) -> None:
     """Create the three source tables and fill them with generated rows.
 
     An SQLite file is filled under another name and put in its place when it is whole. On a server the tables are
     filled in one transaction, and dropped again where that fails.
 
     Args:
-        location: Any SQLAlchemy URL; an SQLite file is made where there is none. User, password and TLS come from
-            the same settings as for reading.
+        location: Any SQLAlchemy URL; an SQLite file is made where there is none.
         rows: Rows of each table.
         seed: The same seed gives the same rows.
         replace: Drop tables of these names that are already there.
+        settings: User, password, TLS and tunnel of a server.
 
     Raises:
         SettingsError: A number or the URL cannot be used, or the tables are there and not to be replaced.
@@ -40,8 +42,8 @@ def fill_source(location: str, rows: int, seed: int, *, replace: bool = False) -
     if location.startswith("sqlite"):
         _fill_file(_sqlite_file(location), filling, replace=replace)
         return
-    url = database_url(location, os.environ)
-    engine = connect(url, os.environ)
+    url = database_url(location, settings)
+    engine = connect(url, settings)
     try:
         with one_line_errors(url):
             _check_free(engine, filling, replace=replace)

@@ -11,9 +11,10 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from pinterest_pipeline.errors import SettingsError, SourceError
 from pinterest_pipeline.post.hosts import is_local
+from pinterest_pipeline.post.tunnel import through_tunnel
 
 SETTING = "SOURCE_DATABASE_"
-"""Settings begin with this: URL, USER, PASSWORD, CA (a bundle's path) and TLS (on or off)."""
+"""Settings begin with this: URL, USER, PASSWORD, CA (a bundle's path), TLS (on or off) and TUNNEL (host:port)."""
 
 _CONNECT_SECONDS = 10
 # A plain mysql:// asks for a driver that must be compiled; this one is what the `post` extra installs.
@@ -77,12 +78,13 @@ def connect(url: URL, settings: Mapping[str, str]) -> Engine:
     """
     try:
         url, arguments = _secured(url, settings)
-        return sqlalchemy.create_engine(url, connect_args=arguments, hide_parameters=True)
+        engine = sqlalchemy.create_engine(url, connect_args=arguments, hide_parameters=True)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise SettingsError(
             f"there is no driver for {url.drivername}: {error}; install it or name another, "
             "such as mysql+pymysql or postgresql+psycopg"
         ) from error
+    return through_tunnel(engine, settings)
 
 
 @contextmanager
