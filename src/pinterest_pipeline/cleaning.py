@@ -89,6 +89,12 @@ def whole_number(text: Column) -> Column:
     return sf.when(number == sf.floor(number), number.try_cast("BIGINT"))
 
 
+def flag(text: Column) -> Column:
+    """Return `true` and `1` as 1, `false` and `0` as 0 (BIGINT); NULL where the text is none of them."""
+    number = sf.when(text == "true", 1).when(text == "false", 0).otherwise(whole_number(text))
+    return sf.when(number.isin(0, 1), number)
+
+
 def real_number(text: Column) -> Column:
     """Return the text as a DOUBLE, NULL where it is not a decimal number as JSON writes it."""
     return sf.when(text.rlike(_NUMBER), text.try_cast("DOUBLE"))
@@ -110,6 +116,7 @@ def moment(text: Column) -> Column:
 
 _READERS: dict[Kind, Callable[[Column], Column]] = {
     Kind.WHOLE: whole_number,
+    Kind.FLAG: flag,
     Kind.REAL: real_number,
     Kind.TEXT: lambda text: text,
     Kind.COUNT: count,

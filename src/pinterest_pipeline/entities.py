@@ -15,6 +15,7 @@ class Kind(StrEnum):
     """What a source column's value is, as the reasons of a rejected row name it."""
 
     WHOLE = "a whole number"
+    FLAG = "1 or 0, true or false"
     REAL = "a number"
     TEXT = "a text"
     COUNT = "a count such as 766, 217k or 1.2M"
@@ -157,10 +158,8 @@ PIN = Entity(
         SourceColumn("image_src", Kind.TEXT, "URL of the image.", length=2048, missing=("Image src error.",)),
         SourceColumn(
             "downloaded",
-            Kind.WHOLE,
+            Kind.FLAG,
             "1 where the image was stored, 0 where not.",
-            least=0,
-            most=1,
             required=False,
         ),
         SourceColumn(

@@ -7,7 +7,14 @@ from pinterest_pipeline.entities import Entity, Kind, SourceColumn
 
 Schema = dict[str, object]
 
-_TYPES = {Kind.WHOLE: "integer", Kind.REAL: "number", Kind.TEXT: "string", Kind.COUNT: "string", Kind.MOMENT: "string"}
+_TYPES = {
+    Kind.WHOLE: ("integer",),
+    Kind.FLAG: ("integer", "boolean"),
+    Kind.REAL: ("number",),
+    Kind.TEXT: ("string",),
+    Kind.COUNT: ("string",),
+    Kind.MOMENT: ("string",),
+}
 
 
 def json_schema(entity: Entity) -> Schema:
@@ -27,9 +34,11 @@ def json_schema(entity: Entity) -> Schema:
 
 
 def _field(column: SourceColumn, *, is_key: bool) -> Schema:
-    kind = _TYPES[column.kind]
-    field: Schema = {"type": kind if is_key else [kind, "null"], "description": column.about}
+    types = _TYPES[column.kind]
+    field: Schema = {"type": types[0] if is_key else [*types, "null"], "description": column.about}
     if column.allowed:
         field["enum"] = [*column.allowed, *column.missing, "", None]
+    if column.kind is Kind.FLAG:
+        field["enum"] = [0, 1, False, True, None]
     bounds = {"minimum": column.least, "maximum": column.most}
     return field | {name: bound for name, bound in bounds.items() if bound is not None}

@@ -38,8 +38,8 @@ class Server:
     def settings(self) -> dict[str, str]:
         return {"SOURCE_DATABASE_USER": USER, "SOURCE_DATABASE_PASSWORD": self.password}
 
-    def url(self, host: str = "127.0.0.1") -> str:
-        return f"mysql://{host}:{self.port}/{_DATABASE}"
+    def url(self, host: str = "127.0.0.1", database: str = _DATABASE) -> str:
+        return f"mysql://{host}:{self.port}/{database}"
 
     def engine(self, **arguments: object) -> Engine:
         url = URL.create("mysql+pymysql", USER, self.password, "127.0.0.1", self.port, _DATABASE)
@@ -71,7 +71,7 @@ def mariadb(folder: Path, options: Sequence[str] = ()) -> Iterator[Server]:
         # One statement a line: the server reads no second one.
         f"CREATE DATABASE {_DATABASE};\n"
         f"CREATE USER {USER}@'%' IDENTIFIED BY '{password}';\n"
-        f"GRANT ALL ON {_DATABASE}.* TO {USER}@'%';\n"
+        f"GRANT ALL ON *.* TO {USER}@'%';\n"
     )
     server = Server(_free_port(), password)
     command = [

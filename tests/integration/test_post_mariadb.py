@@ -5,24 +5,40 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+from jsonschema import Draft4Validator
 
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER
 from pinterest_pipeline.errors import SourceError
 from pinterest_pipeline.post.batch import post_batch
 from pinterest_pipeline.post.source import open_source
+from pinterest_pipeline.post.stream import post_stream
+from pinterest_pipeline.schemas import json_schema
 from tests.integration.authority import write_certificates
 from tests.integration.mariadb import Server, mariadb, require_mariadb
 from tests.unit.fake_api import fake_api
-from tests.unit.posting import NAMES, fill, post_settings, row
+from tests.unit.posting import NAMES, fill, post_settings, row, stream_settings
 
 ROWS = 250
 STRANGE = "😀 Ünïcödé \u00a0 \t \x01 'quoted' \"double\" \\ %s 漢字 \u202e"
+_TYPED = """
+CREATE DATABASE typed CHARACTER SET utf8mb4; USE typed; SET time_zone = '+00:00';
+CREATE TABLE pinterest_data (
+  `index` BIGINT UNSIGNED PRIMARY KEY, unique_id TEXT, title TEXT, description VARBINARY(99), follower_count INT,
+  tag_list TEXT, is_image_or_video TEXT, image_src TEXT, downloaded BIT(1), save_location TEXT, category TEXT);
+CREATE TABLE geolocation_data (
+  ind BIGINT PRIMARY KEY, timestamp TIMESTAMP(3), latitude DECIMAL(20, 15), longitude TEXT, country TEXT);
+CREATE TABLE user_data (ind INT PRIMARY KEY, first_name TEXT, last_name TEXT, age BIT(8), date_joined DATE);
+INSERT INTO pinterest_data (`index`, title, description, follower_count, downloaded) VALUES
+  (1, '😀', x'c3a9', 17, 1), (2, 'a', x'fe', NULL, 0), (18446744073709551615, 'b', NULL, NULL, NULL);
+INSERT INTO geolocation_data VALUES (1, '2018-08-24 10:00:00.250', 47.115900000000003, '-7.5', 'x');
+INSERT INTO user_data VALUES (1, 'a', 'b', 49, '2015-12-31')
+"""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     require_mariadb()
-    with mariadb(tmp_path_factory.mktemp("mariadb")) as server:
+    with mariadb(tmp_path_factory.mktemp("mariadb"), ["--default-time-zone=+05:30"]) as server:
         rows = {entity.name: [row(entity, 3 * number) for number in range(ROWS)] for entity in ENTITIES}
         rows["pin"][0] |= {"title": STRANGE, "description": None, "downloaded": None}
         rows["geo"][0] |= {"timestamp": datetime.fromisoformat("2018-08-24 07:56:22.250000"), "latitude": -47.1159}
@@ -89,6 +105,66 @@ def test_moments_keep_their_fraction_and_have_none_where_there_is_none(server: S
     first, second = (json.loads(record.value) for record in page.records[:2])
     assert (first["timestamp"], first["latitude"]) == ("2018-08-24 07:56:22.250000", -47.1159)
     assert second["timestamp"] == "2018-08-24 07:56:22"
+
+
+@pytest.fixture(scope="module")
+def typed(server: Server) -> str:
+    """The URL of a database whose columns have other types than the declaration, and asks for another charset."""
+    engine = server.engine()
+    with engine.begin() as connection:
+        for statement in filter(str.strip, _TYPED.split(";")):
+            connection.execute(sqlalchemy.text(statement))
+    engine.dispose()
+    return f"{server.url(database='typed')}?charset=utf8"
+
+
+def test_values_are_those_of_the_declared_kind_whatever_zone_charset_and_type_they_come_in(
+    server: Server, typed: str
+) -> None:
+    source = open_source(typed, server.settings)
+
+    pins, (geo,), (user,) = (
+        [json.loads(record.value) for record in next(source.pages(entity, None, 9)).records] for entity in ENTITIES
+    )
+    assert [pins[0][name] for name in ("title", "description", "follower_count", "downloaded")] == ["😀", "é", "17", 1]
+    assert [geo[name] for name in ("timestamp", "latitude", "longitude")] == [
+        "2018-08-24 10:00:00.250000",
+        47.115900000000003,
+        -7.5,
+    ]
+    assert (user["age"], user["date_joined"]) == (49, "2015-12-31 00:00:00")
+    for entity, value in ((PIN, pins[0]), (GEO, geo), (USER, user)):
+        assert list(Draft4Validator(json_schema(entity)).iter_errors(value)) == []
+
+
+def test_bytes_that_are_no_text_cost_their_row_and_a_key_beyond_63_bits_is_posted(
+    server: Server, typed: str, tmp_path: Path
+) -> None:
+    source = open_source(typed, server.settings)
+    with fake_api() as api:
+        batch = post_batch(source, post_settings(api, tmp_path))
+        stream = post_stream(source, stream_settings(api, tmp_path, count=3))
+
+    assert [(tally.posted, tally.dead) for tally in batch] == [(2, 1), (1, 0), (1, 0)]
+    assert [(tally.sent, tally.dead) for tally in stream] == [(2, 1), (1, 0), (1, 0)]
+    assert set(api.keys(NAMES.topic(PIN))) == {1, 2**64 - 1}
+    assert set(api.keys(NAMES.stream(PIN))) == {"1", str(2**64 - 1)}
+
+
+def test_a_connection_that_is_killed_or_closed_is_replaced(server: Server) -> None:
+    source = open_source(server.url(), server.settings)
+    engine = server.engine()
+    with engine.connect() as connection:
+        pages = source.pages(USER, None, 60)
+        read = len(next(pages).records)
+        others = connection.execute(
+            sqlalchemy.text("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID()")
+        )
+        for (other,) in others.all():
+            connection.execute(sqlalchemy.text("KILL :other"), {"other": other})
+        read += sum(len(page.records) for page in pages)
+
+    assert read == ROWS
 
 
 def test_rows_are_found_by_their_places(server: Server) -> None:

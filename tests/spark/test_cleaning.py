@@ -269,7 +269,6 @@ def test_what_is_no_whole_number_is_turned_away(spark: SparkSession) -> None:
         (USER, "age", (0, 130), (-1, 131)),
         (GEO, "latitude", (-90, 90), (-90.0001, 90.0001)),
         (GEO, "longitude", (-180, 180), (-180.0001, 180.0001)),
-        (PIN, "downloaded", (0, 1), (-1, 2)),
     ],
 )
 def test_a_limit_itself_is_possible_and_the_next_value_is_not(
@@ -287,6 +286,13 @@ def test_a_coordinate_beyond_every_number_is_turned_away(spark: SparkSession) ->
     good = json.dumps(record(GEO, latitude=0.5))
     huge, words = good.replace("0.5", "1e400"), good.replace("0.5", '"NaN"')
     assert [len(row["reasons"]) for row in verdicts(spark, GEO, huge, words)] == [1, 1]
+
+
+def test_a_flag_may_come_as_a_number_or_as_a_truth_value(spark: SparkSession) -> None:
+    assert reasons(spark, PIN, "downloaded", 0, 1, True, False, "1", 1.0, None) == [[]] * 7
+    assert reasons(spark, PIN, "downloaded", 2, -1, "yes") == [
+        [f"downloaded: expected 1 or 0, true or false, got {shown}"] for shown in (2, -1, "yes")
+    ]
 
 
 # Keys

@@ -314,6 +314,9 @@ class Crashing:
     def places(self, entity: Entity) -> Iterator[tuple[int | None, int]]:
         return self._source.places(entity)
 
+    def left(self) -> tuple[str, ...]:
+        return self._source.left()
+
     def rows_at(self, entity: Entity, positions: Sequence[int]) -> list[tuple[Record, ...]]:
         return self._source.rows_at(entity, positions)
 

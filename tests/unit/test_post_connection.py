@@ -123,14 +123,16 @@ def test_a_ca_file_that_is_none_is_named(tmp_path: Path, content: str | None) ->
 def test_postgresql_verifies_certificate_and_host_name_too(monkeypatch: pytest.MonkeyPatch) -> None:
     made = engine_arguments("postgresql+psycopg://db.example.com/d?sslmode=disable", {}, monkeypatch)
 
-    assert made["connect_args"] == {"connect_timeout": 10, "sslmode": "verify-full", "sslrootcert": "system"}
+    tls = {"sslmode": "verify-full", "sslrootcert": "system"}
+    assert made["connect_args"] == {"connect_timeout": 10, "client_encoding": "utf8", **tls}
     assert made["url"].query == {}
 
 
 def engine_arguments(location: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Return what the engine would be made with: the host is nowhere and the driver may not be installed."""
     made: dict[str, Any] = {}
-    monkeypatch.setattr(sqlalchemy, "create_engine", lambda url, **arguments: made.update(arguments, url=url))
+    engine = sqlalchemy.create_engine("sqlite://")
+    monkeypatch.setattr(sqlalchemy, "create_engine", lambda url, **arguments: made.update(arguments, url=url) or engine)
     connect(database_url(location, environment), environment)
     return made
 

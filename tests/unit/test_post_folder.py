@@ -5,8 +5,10 @@ import pytest
 
 from pinterest_pipeline.entities import GEO, PIN, USER
 from pinterest_pipeline.errors import SourceError
+from pinterest_pipeline.post.batch import post_batch
 from pinterest_pipeline.post.source import open_source
-from tests.unit.posting import folder_of, json_rows, read
+from tests.unit.fake_api import FakeApi
+from tests.unit.posting import NAMES, folder_of, json_rows, post_settings, read
 
 
 @pytest.mark.parametrize("size", [1, 3, 500])
@@ -35,14 +37,71 @@ def test_a_line_that_is_no_json_object_is_posted_as_its_text(tmp_path: Path, lin
     assert (record.key, json.loads(record.value)) == (None, line)
 
 
-def test_bytes_that_are_no_text_are_posted_and_visible(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line", ['{"ind":1,"ind":2}', '{"ind":1,"more":{"a":1,"a":1}}', '{"ind":NaN}', '{"ind":-Infinity}']
+)
+def test_a_line_that_json_on_the_way_would_change_is_posted_as_its_text(tmp_path: Path, line: str) -> None:
+    (record,) = read(open_source(str(folder_of(tmp_path, geo=[line]))), GEO)
+
+    assert (record.key, json.loads(record.value)) == (None, line)
+
+
+@pytest.mark.parametrize(
+    ("number", "posted"),
+    [
+        ("1e400", "1e400"),
+        ("-1e400", "-1e400"),
+        ("47.12345678901234567890", "47.12345678901234567890"),
+        ("1e-400", "1e-400"),
+        ("1.50", 1.5),
+        ("0.1", 0.1),
+        ("9" * 400, int("9" * 400)),
+    ],
+)
+def test_a_number_that_no_double_holds_is_posted_as_its_text(tmp_path: Path, number: str, posted: object) -> None:
+    (record,) = read(open_source(str(folder_of(tmp_path, geo=[f'{{"ind":1,"latitude":{number}}}']))), GEO)
+
+    assert json.loads(record.value) == {"ind": 1, "latitude": posted}
+
+
+def test_a_line_with_bytes_that_are_no_utf_8_is_a_dead_letter_and_the_others_go(api: FakeApi, tmp_path: Path) -> None:
     folder_of(tmp_path)
-    (tmp_path / "geo.jsonl").write_bytes(b'\xef\xbb\xbf{"ind":1}\r\n{"ind":\xff}\n')
+    (tmp_path / "geo.jsonl").write_bytes(b'\xef\xbb\xbf{"ind":1}\r\n{"ind":\xff}\n{"ind":2}\n')
 
-    first, second = read(open_source(str(tmp_path)), GEO)
+    tallies = post_batch(open_source(str(tmp_path)), post_settings(api, tmp_path))
 
-    assert (first.key, first.value) == (1, '{"ind":1}')
-    assert (second.key, json.loads(second.value)) == (None, '{"ind":\\xff}')
+    (letter,) = (json.loads(line) for line in (tmp_path / "dead-letters.jsonl").read_text().splitlines())
+    assert (tallies[1].posted, tallies[1].dead) == (2, 1)
+    assert api.values(NAMES.topic(GEO)) == [{"ind": 1}, {"ind": 2}]
+    assert letter["reason"] == "expected text in UTF-8, got the byte 0xff at 7"
+    assert letter["value"].encode("utf-8", "surrogateescape") == b'{"ind":\xff}'
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "latin-1"])
+def test_a_file_that_is_no_utf_8_at_all_is_refused(tmp_path: Path, encoding: str) -> None:
+    folder_of(tmp_path)
+    (tmp_path / "geo.jsonl").write_text('{"ind":1,"country":"é"}\n{"ind":2,"country":"è"}\n', encoding=encoding)
+
+    with pytest.raises(SourceError, match=r"geo\.jsonl is not UTF-8 text"):
+        open_source(str(tmp_path))
+
+
+def test_a_last_line_that_is_still_being_written_is_left_for_the_next_run(api: FakeApi, tmp_path: Path) -> None:
+    folder_of(tmp_path, geo=json_rows(GEO, 2))
+    file, whole = tmp_path / "geo.jsonl", (json_rows(GEO, 3)[2] + "\n").encode()
+    complete = file.read_bytes()
+    file.write_bytes(complete + whole[:9])
+
+    source, settings = open_source(str(tmp_path)), post_settings(api, tmp_path)
+    first = post_batch(source, settings)
+    (left,) = source.left()
+    file.write_bytes(complete + whole)
+    second = post_batch(source, settings)
+
+    assert (first[1].rows, first[1].posted) == (2, 2)
+    assert left.startswith(f"the last line of {file} has no end")
+    assert (second[1].posted, source.left()) == (1, ())
+    assert api.keys(NAMES.topic(GEO)) == {0: 1, 1: 1, 2: 1}
 
 
 @pytest.mark.parametrize(

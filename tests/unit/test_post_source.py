@@ -1,16 +1,25 @@
 import json
-from datetime import datetime
+import math
+import sqlite3
+from contextlib import closing
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
 
-from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER, Entity
+from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER, Entity, Kind
 from pinterest_pipeline.errors import SourceError
+from pinterest_pipeline.post.batch import post_batch
+from pinterest_pipeline.post.client import HOPELESS, Pace
 from pinterest_pipeline.post.records import Place
 from pinterest_pipeline.post.source import open_source, source_table
-from tests.unit.posting import database, execute, read, row, sqlite_url
+from pinterest_pipeline.post.values import value_of_kind
+from tests.unit.fake_api import FakeApi
+from tests.unit.posting import database, execute, post_settings, read, row, sqlite_url
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 500])
@@ -68,11 +77,67 @@ def test_a_row_is_the_source_s_columns_on_the_wire(tmp_path: Path) -> None:
 
 def test_values_that_do_not_fit_their_column_come_through(tmp_path: Path) -> None:
     url = database(tmp_path, geo=[row(GEO, 1)])
-    execute(url, "UPDATE geolocation_data SET timestamp = 'yesterday', latitude = 'north', country = x'fe41'")
+    execute(url, "UPDATE geolocation_data SET timestamp = 'yesterday', latitude = 'north', country = x'c3a9'")
 
     (value,) = (json.loads(record.value) for record in read(open_source(url, {}), GEO))
 
-    assert (value["timestamp"], value["latitude"], value["country"]) == ("yesterday", "north", "\\xfeA")
+    assert (value["timestamp"], value["latitude"], value["country"]) == ("yesterday", "north", "é")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE geolocation_data SET country = x'fe41' WHERE ind = 1",
+        "UPDATE geolocation_data SET country = CAST(x'fe41' AS TEXT) WHERE ind = 1",
+    ],
+)
+def test_text_that_cannot_be_decoded_costs_its_row_alone(tmp_path: Path, statement: str) -> None:
+    url = database(tmp_path, geo=[row(GEO, 1), row(GEO, 2)])
+    execute(url, statement)
+
+    first, second = read(open_source(url, {}), GEO)
+
+    assert (first.flaw, second.flaw) == ("country: expected text in UTF-8, got the byte 0xfe at 0", "")
+
+
+def test_a_table_of_text_that_cannot_be_decoded_goes_to_the_dead_letters(api: FakeApi, tmp_path: Path) -> None:
+    url = database(tmp_path, geo=[row(GEO, key) for key in range(HOPELESS + 1)])
+    execute(url, "UPDATE geolocation_data SET country = x'fe'")
+
+    tallies = post_batch(open_source(url, {}), post_settings(api, tmp_path, Pace(records_per_request=HOPELESS)))
+
+    assert (tallies[1].posted, tallies[1].dead) == (0, HOPELESS + 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "written"),
+    [
+        (Kind.FLAG, True, 1),
+        (Kind.FLAG, "yes", "yes"),
+        (Kind.WHOLE, "007", 7),
+        (Kind.WHOLE, 36.0, 36),
+        (Kind.WHOLE, 36.5, 36.5),
+        (Kind.WHOLE, Decimal(36), 36),
+        (Kind.WHOLE, 2**64, 2**64),
+        (Kind.WHOLE, "9" * 5000, "9" * 5000),
+        (Kind.REAL, "40.5", 40.5),
+        (Kind.REAL, "1e400", "1e400"),
+        (Kind.REAL, Decimal("40.5"), 40.5),
+        (Kind.REAL, Decimal("1e1000000"), "1E+1000000"),
+        (Kind.REAL, math.inf, "inf"),
+        (Kind.COUNT, 17, "17"),
+        (Kind.TEXT, Decimal("1.50"), "1.50"),
+        (Kind.TEXT, False, "false"),
+        (Kind.TEXT, memoryview("é".encode()), "é"),
+        (Kind.MOMENT, date.fromisoformat("2018-08-24"), "2018-08-24 00:00:00"),
+        (Kind.MOMENT, 1535097382, 1535097382),
+        (Kind.MOMENT, None, None),
+    ],
+)
+def test_the_declared_kind_decides_what_a_value_is(kind: Kind, found: object, written: object) -> None:
+    value = value_of_kind(found, kind)
+
+    assert (value, type(value)) == (written, type(written))
 
 
 def test_a_column_that_rows_may_lack_may_be_missing(tmp_path: Path) -> None:
@@ -118,6 +183,31 @@ def test_rows_without_a_key_are_counted_and_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="1 rows of user_data have no ind"):
         open_source(url, {}).count(USER)
+
+
+def test_a_locked_database_is_asked_again_until_it_is_free(tmp_path: Path) -> None:
+    source = open_source(f"{database(tmp_path, geo=[row(GEO, 1)])}?timeout=0", {})
+    with closing(sqlite3.connect(tmp_path / "source.db", check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        freed = Timer(0.3, other.rollback)
+        freed.start()
+        count = source.count(GEO)
+        freed.join()
+
+    assert count == 1
+
+
+def test_a_database_that_stays_locked_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = list[float]()
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+    url = f"{database(tmp_path)}?timeout=0"
+    with closing(sqlite3.connect(tmp_path / "source.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(SourceError, match="database is locked") as raised:
+            open_source(url, {})
+
+    assert len(waits) > 3
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)

@@ -146,7 +146,7 @@ class _Run:
         # The newest record of a key wins, and Kafka's order says which that is: no later page may overtake.
         window = 1 if self.source.repeats_keys else self.settings.pace.in_flight
         for page, outcome in in_order(pages, partial(self._submit, route), window):
-            _check_hope(route.name, page, outcome)
+            _check_hope(route.name, outcome)
             mark = self._confirm(entity, mark, page, outcome)
             tally = _counted(tally, page, outcome)
             self.on_progress(tally)
@@ -187,11 +187,12 @@ def _check_complete(tally: Tally) -> None:
         )
 
 
-def _check_hope(topic: str, page: Page, outcome: Outcome) -> None:
+def _check_hope(topic: str, outcome: Outcome) -> None:
     """Stop before a wrong API or mapping sends the whole source to the dead letters."""
-    if outcome.posted == 0 and len(page.records) >= HOPELESS:
+    refusals = [refusal for refusal in outcome.refused if refusal.sent]
+    if outcome.posted == 0 and len(refusals) >= HOPELESS:
         raise PostError(
-            f"the API refused all {len(page.records)} records of a page for {topic}: {outcome.refused[0].reason}. "
+            f"the API refused all {len(refusals)} records of a page for {topic}: {refusals[0].reason}. "
             "Check --api and what is behind it; if these records are really all bad, "
             f"post with --records-per-request below {HOPELESS}"
         )

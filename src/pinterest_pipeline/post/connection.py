@@ -2,16 +2,22 @@
 
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import sqlalchemy
 from sqlalchemy import URL, Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from pinterest_pipeline.errors import SettingsError, SourceError
 from pinterest_pipeline.post.hosts import is_local
 from pinterest_pipeline.post.tunnel import through_tunnel
+
+if TYPE_CHECKING:
+    import sqlite3
 
 SETTING = "SOURCE_DATABASE_"
 """Settings begin with this: URL, USER, PASSWORD, CA (a bundle's path), TLS (on or off) and TUNNEL (host:port)."""
@@ -19,6 +25,16 @@ SETTING = "SOURCE_DATABASE_"
 _CONNECT_SECONDS = 10
 # A plain mysql:// asks for a driver that must be compiled; this one is what the `post` extra installs.
 _USUAL_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+_DRIVERS: dict[str, dict[str, object]] = {
+    "pymysql": {"connect_timeout": _CONNECT_SECONDS, "charset": "utf8mb4"},
+    "psycopg": {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"},
+    "psycopg2": {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"},
+}
+_SESSION = {
+    "mysql": ("SET NAMES utf8mb4", "SET time_zone = '+00:00'"),
+    "mariadb": ("SET NAMES utf8mb4", "SET time_zone = '+00:00'"),
+    "postgresql": ("SET TIME ZONE 'UTC'", "SET datestyle TO 'ISO'"),
+}
 _SECRET_WORDS = ("pass", "key", "secret", "token")
 
 
@@ -73,18 +89,34 @@ def public_name(url: URL) -> str:
 def connect(url: URL, settings: Mapping[str, str]) -> Engine:
     """Make the engine that connects to the database, with TLS verified unless it is on this machine.
 
+    Its sessions are in UTC and UTF-8 whatever the URL and the server say. A connection that has died is replaced
+    before it is used.
+
     Raises:
         SettingsError: The URL's driver is unknown or not installed, or it cannot be told to verify TLS.
     """
     try:
         url, arguments = _secured(url, settings)
-        engine = sqlalchemy.create_engine(url, connect_args=arguments, hide_parameters=True)
+        engine = sqlalchemy.create_engine(url, connect_args=arguments, hide_parameters=True, pool_pre_ping=True)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise SettingsError(
             f"there is no driver for {url.drivername}: {error}; install it or name another, "
             "such as mysql+pymysql or postgresql+psycopg"
         ) from error
+    sqlalchemy.event.listen(engine, "connect", partial(_set_up_session, url.get_backend_name()))
     return through_tunnel(engine, settings)
+
+
+def _set_up_session(backend: str, connection: DBAPIConnection, _: object) -> None:
+    """Make the session, and not the person's or the server's defaults, decide what a value is."""
+    if backend == "sqlite":
+        # A text that is no UTF-8 costs its row; SQLite would give up the query.
+        cast("sqlite3.Connection", connection).text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+    for statement in _SESSION.get(backend, ()):
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(statement)
+    # PostgreSQL takes back with a transaction what was set in it.
+    connection.commit()
 
 
 @contextmanager
@@ -118,9 +150,9 @@ def _secured(url: URL, settings: Mapping[str, str]) -> tuple[URL, dict[str, obje
     backend, driver = url.get_backend_name(), url.get_driver_name()
     if backend == "sqlite":
         return url, {}
-    arguments: dict[str, object] = {"connect_timeout": _CONNECT_SECONDS}
+    arguments = dict(_DRIVERS.get(driver, {}))
     if not _wants_tls(url, settings):
-        return url, arguments if driver in {"pymysql", "psycopg", "psycopg2"} else {}
+        return url, arguments
     authority = settings.get(f"{SETTING}CA")
     if authority and not Path(authority).is_file():
         raise SettingsError(f"{SETTING}CA must name a file of CA certificates; there is no {authority}")

@@ -1,22 +1,27 @@
 """A database as a source: the three tables, read page by page in the order of their keys."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Column, ColumnElement, Engine, Inspector, MetaData, Select, Table
-from sqlalchemy.dialects import mysql
-from sqlalchemy.exc import NoSuchTableError
-from sqlalchemy.types import DateTime, Double, Integer, String, TypeEngine
+from sqlalchemy import Column, ColumnElement, Engine, Executable, Inspector, MetaData, Select, Table
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchTableError, OperationalError
+from sqlalchemy.types import BigInteger, Date, DateTime, Double, Integer, String, Text, TypeEngine
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from pinterest_pipeline.entities import ENTITIES, Entity, Kind
+from pinterest_pipeline.entities import ENTITIES, Entity, Kind, SourceColumn
 from pinterest_pipeline.errors import SourceError
-from pinterest_pipeline.post.records import Page, Place, Record, json_text, whole_number
+from pinterest_pipeline.post.records import Page, Place, Record, json_text, undecoded_flaw, whole_number
+from pinterest_pipeline.post.values import value_of_kind
 
-# SQLAlchemy writes every moment into SQLite with six digits of fraction; none of them means none.
-_NO_FRACTION = ".000000"
 _KEYS_AT_ONCE = 10_000
+_TRIES = 7
+_WAIT = wait_random_exponential(0.25, 5)
+
+_log = logging.getLogger(__name__)
 
 
 def source_table(entity: Entity) -> Table:
@@ -61,9 +66,8 @@ class DatabaseSource:
         self.name = name
         self._engine = engine
         self._errors = errors
-        with errors(), engine.connect() as connection:
-            inspector = sqlalchemy.inspect(connection)
-            self._columns = {entity.name: _columns(inspector, entity) for entity in ENTITIES}
+        with errors():
+            self._columns = _trying(_is_locked)(self._inspect)
 
     def count(self, entity: Entity) -> int:
         """Return how many rows the entity's table has.
@@ -75,8 +79,7 @@ class DatabaseSource:
         counts = sqlalchemy.select(
             sqlalchemy.func.count(), sqlalchemy.func.count(sqlalchemy.column(entity.key))
         ).select_from(table)
-        with self._errors(), self._engine.connect() as connection:
-            rows, keys = connection.execute(counts).one()
+        ((rows, keys),) = self._fetch(counts)
         if keys < rows:
             raise SourceError(
                 f"{rows - keys} rows of {entity.source_table} have no {entity.key}; rows are read by it: give each one"
@@ -114,6 +117,10 @@ class DatabaseSource:
                 yield last, last
             rows = self._fetch(keys.where(key > last).limit(_KEYS_AT_ONCE))
 
+    def left(self) -> tuple[str, ...]:
+        """Say what is left for a later run: nothing."""
+        return ()
+
     def rows_at(self, entity: Entity, positions: Sequence[int]) -> list[tuple[Record, ...]]:
         """Read the rows that have each of these keys, all of them by one query.
 
@@ -127,14 +134,13 @@ class DatabaseSource:
         return [tuple(found[position]) for position in positions]
 
     def _everything(self, entity: Entity) -> Select[Any]:
-        # Untyped columns: the driver's own values come through, also those that the column's type would refuse.
-        columns: list[ColumnElement[Any]] = [sqlalchemy.column(name) for name in self._columns[entity.name]]
-        return sqlalchemy.select(*columns).select_from(sqlalchemy.table(entity.source_table))
+        return sqlalchemy.select(*self._columns[entity.name].values()).select_from(
+            sqlalchemy.table(entity.source_table)
+        )
 
     def _rows(self, entity: Entity, after: int | None, size: int) -> Sequence[Sequence[object]]:
-        names = self._columns[entity.name]
         key: ColumnElement[int] = sqlalchemy.column(entity.key)
-        at = names.index(entity.key)
+        at = list(self._columns[entity.name]).index(entity.key)
         everything = self._everything(entity)
         above = everything if after is None else everything.where(key > after)
         rows = self._fetch(above.order_by(key).limit(size + 1))
@@ -144,22 +150,59 @@ class DatabaseSource:
         whole = [row for row in rows if row[at] != rows[-1][at]]
         return whole or self._fetch(everything.where(key == rows[-1][at]))
 
-    def _fetch(self, select: Select[Any]) -> Sequence[Sequence[object]]:
-        with self._errors(), self._engine.connect() as connection:
+    def _inspect(self) -> dict[str, dict[str, ColumnElement[Any]]]:
+        with self._engine.connect() as connection:
+            inspector = sqlalchemy.inspect(connection)
+            return {entity.name: _columns(inspector, entity) for entity in ENTITIES}
+
+    def _fetch(self, select: Executable) -> Sequence[Sequence[Any]]:
+        # Everything is read by key or counted: it can be read again.
+        with self._errors():
+            return _trying(_may_pass)(self._fetch_once, select)
+
+    def _fetch_once(self, select: Executable) -> Sequence[Sequence[Any]]:
+        with self._engine.connect() as connection:
             return connection.execute(select).all()
 
     def _records(self, entity: Entity, rows: Sequence[Sequence[object]]) -> tuple[Record, ...]:
-        names = self._columns[entity.name]
-        moments = [column.name for column in entity.source if column.kind is Kind.MOMENT and column.name in names]
-        records = []
-        for row in rows:
-            value = dict(zip(names, row, strict=True))
-            for name in moments:
-                if isinstance(text := value[name], str):
-                    value[name] = text.removesuffix(_NO_FRACTION)
-            key = _whole_key(entity, value[entity.key])
-            records.append(Record(key, json_text(value), key))
-        return tuple(records)
+        columns = [column for column in entity.source if column.name in self._columns[entity.name]]
+        return tuple(_record(entity, columns, row) for row in rows)
+
+
+def _trying(again: Callable[[BaseException], bool]) -> Retrying:
+    return Retrying(
+        retry=retry_if_exception(again),
+        stop=stop_after_attempt(_TRIES),
+        wait=_WAIT,
+        before_sleep=_log_retry,
+        reraise=True,
+    )
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Tell whether the server or the connection failed, and not the statement."""
+    return isinstance(error, OperationalError | InterfaceError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
+
+
+def _is_locked(error: BaseException) -> bool:
+    return isinstance(error, OperationalError) and "locked" in str(error.orig)
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome and state.outcome.exception()
+    reason = error.orig if isinstance(error, DBAPIError) else error
+    _log.warning("the source failed (%s); it is asked again in %.1f s", reason, state.upcoming_sleep)
+
+
+def _record(entity: Entity, columns: Sequence[SourceColumn], row: Sequence[object]) -> Record:
+    value = {column.name: value_of_kind(found, column.kind) for column, found in zip(columns, row, strict=True)}
+    key = _whole_key(entity, value[entity.key])
+    flaws = (
+        f"{name}: {flaw}" for name, text in value.items() if isinstance(text, str) and (flaw := undecoded_flaw(text))
+    )
+    return Record(key, json_text(value), key, "; ".join(flaws))
 
 
 def _whole_key(entity: Entity, value: object) -> int:
@@ -171,7 +214,7 @@ def _whole_key(entity: Entity, value: object) -> int:
 
 def _type(kind: Kind, length: int) -> TypeEngine[Any]:
     match kind:
-        case Kind.WHOLE:
+        case Kind.WHOLE | Kind.FLAG:
             return Integer()
         case Kind.REAL:
             return Double()
@@ -181,8 +224,8 @@ def _type(kind: Kind, length: int) -> TypeEngine[Any]:
             return String(length)
 
 
-def _columns(inspector: Inspector, entity: Entity) -> tuple[str, ...]:
-    """Return the declared columns that the table has; those that a row may lack may be missing."""
+def _columns(inspector: Inspector, entity: Entity) -> dict[str, ColumnElement[Any]]:
+    """Return the declared columns that the table has, as they are read; those that a row may lack may be missing."""
     try:
         found = {column["name"]: column["type"] for column in inspector.get_columns(entity.source_table)}
     except NoSuchTableError as error:
@@ -195,4 +238,24 @@ def _columns(inspector: Inspector, entity: Entity) -> tuple[str, ...]:
             f"column {entity.key} of {entity.source_table} must be a whole-number column, for rows are read in its "
             f"order; it is {found[entity.key]}"
         )
-    return tuple(column.name for column in entity.source if column.name in found)
+    return {
+        column.name: _as_read(column.name, found[column.name], inspector.dialect.name)
+        for column in entity.source
+        if column.name in found
+    }
+
+
+def _as_read(name: str, kind: TypeEngine[Any], dialect: str) -> ColumnElement[Any]:
+    """Return the column so that the server gives a number or a text where the driver's own value loses or fails."""
+    # Untyped: the driver's own values come through, also those that the column's type would refuse.
+    column: ColumnElement[Any] = sqlalchemy.column(name)
+    match kind:
+        case mysql.BIT():  # the driver gives bytes
+            return column.op("+")(sqlalchemy.literal_column("0"))
+        case postgresql.BIT(varying=False):  # the driver gives a text of binary digits
+            return sqlalchemy.cast(column, BigInteger)
+        case Date() | DateTime() if dialect == "postgresql":  # the driver fails on infinity and on years before 1
+            utc = sqlalchemy.func.timezone("UTC", column) if getattr(kind, "timezone", False) else column
+            return sqlalchemy.cast(sqlalchemy.cast(utc, DateTime), Text)
+        case _:
+            return column

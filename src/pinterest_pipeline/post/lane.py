@@ -105,7 +105,7 @@ class Lane:
             self._rows.close()
 
     def _count(self, outcome: Outcome) -> None:
-        self._hopeless = 0 if outcome.posted else self._hopeless + len(outcome.refused)
+        self._hopeless = 0 if outcome.posted else self._hopeless + sum(refusal.sent for refusal in outcome.refused)
         if self._hopeless >= HOPELESS:
             raise PostError(
                 f"the API refused {self._hopeless} rows of {self.entity.name} in a row, the last one for: "

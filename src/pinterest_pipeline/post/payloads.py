@@ -38,7 +38,7 @@ def pack(records: Iterable[Record], route: Route, most_records: int, most_bytes:
         if not reason and empty + size > most_bytes:
             reason = f"larger than a request may be ({most_bytes:,} bytes)"
         if reason:
-            refused.append(Refusal(record, reason))
+            refused.append(Refusal(record, reason, sent=False))
             continue
         if request and (len(request) == most_records or filled + size > most_bytes):
             requests.append(tuple(request))

@@ -20,7 +20,7 @@ _LARGEST_KEY = 2**63 - 1
 class Posts:
     """Every post of a source by its number; what is kept in memory is where the rows are: 16 bytes a row.
 
-    A row whose key is no usable number is a post of its own.
+    A row whose key is no usable number, or one beyond 63 bits, is a post of its own.
     """
 
     def __init__(self, source: Source) -> None:
@@ -78,11 +78,12 @@ class _Table:
     entity: Entity
     keys: "array[int]"
     positions: "array[int]"
-    alone: "array[int]"
+    alone: list[int]
 
     @classmethod
     def read(cls, source: Source, entity: Entity) -> "_Table":
-        keys, positions, alone = array("q"), array("q"), array("q")
+        # A position may be as large as its key, so those without a usable key are in a list.
+        keys, positions, alone = array("q"), array("q"), list[int]()
         for key, position in source.places(entity):
             if key is None or abs(key) > _LARGEST_KEY:
                 alone.append(position)

@@ -10,10 +10,17 @@ from pinterest_pipeline.post.records import Record
 
 @dataclass(frozen=True)
 class Refusal:
-    """A record that can never pass, and why."""
+    """A record that can never pass, and why.
+
+    Attributes:
+        record: The record.
+        reason: Why it cannot.
+        sent: Whether the API said so; else no request could carry it.
+    """
 
     record: Record
     reason: str
+    sent: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class Route(ABC):
 
     def never(self, record: Record) -> str:
         """Return why the record can never pass, whatever request carries it; empty where it can."""
+        if record.flaw:
+            return record.flaw
         size = len(record.value) + len(self.key(record))
         if size <= self.most_record_bytes:
             return ""

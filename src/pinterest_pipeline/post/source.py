@@ -40,6 +40,10 @@ class Source(Protocol):
         """Yield the key and the position of every row, in the source's order; a position comes once."""
         ...
 
+    def left(self) -> tuple[str, ...]:
+        """Say what is left for a later run, a line each."""
+        ...
+
     def rows_at(self, entity: Entity, positions: Sequence[int]) -> list[tuple[Record, ...]]:
         """Read the rows at each of these positions: one, none where it is gone, more where they share a key."""
         ...

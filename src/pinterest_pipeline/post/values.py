@@ -1,0 +1,90 @@
+"""What a database's value is on its way: the declared kind of its column decides, not the type a driver gives it."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+
+from pinterest_pipeline.entities import Kind
+from pinterest_pipeline.post.records import decimal_number, exact_number, timestamp_text
+
+# Python refuses to read integers of more digits.
+_WHOLE = re.compile(r"-?\d{1,4000}", re.ASCII)
+_REAL = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
+_EXACT_TO = 2**53
+# SQLAlchemy writes every timestamp into SQLite with six digits of fraction; none of them means none.
+_NO_FRACTION = ".000000"
+
+
+def value_of_kind(value: object, kind: Kind) -> object:
+    """Return a value as its column's kind is written in JSON; what is no value of that kind stays as it is.
+
+    Bytes are read as UTF-8; those that are none become the code points of `surrogateescape`.
+    """
+    if isinstance(value, bytes | bytearray | memoryview):
+        value = bytes(value).decode("utf-8", errors="surrogateescape")
+    return None if value is None else _WRITERS[kind](value)
+
+
+def _whole(value: object) -> object:
+    match value:
+        case bool():
+            return int(value)
+        case float() if value.is_integer() and abs(value) <= _EXACT_TO:
+            return int(value)
+        case str() if _WHOLE.fullmatch(value):
+            return int(value)
+        case _:
+            return _number(value)
+
+
+def _real(value: object) -> object:
+    match value:
+        case bool():
+            return int(value)
+        case str() if _REAL.fullmatch(value):
+            return exact_number(value)
+        case _:
+            return _number(value)
+
+
+def _number(value: object) -> object:
+    match value:
+        case Decimal():
+            return decimal_number(value)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case _:
+            return value
+
+
+def _text(value: object) -> object:
+    match value:
+        case bool() | float():
+            return json.dumps(value)
+        case int() | Decimal():
+            return str(value)
+        case _:
+            return value
+
+
+def _moment(value: object) -> object:
+    match value:
+        case date():
+            return timestamp_text(value)
+        case str():
+            return value.removesuffix(_NO_FRACTION)
+        case _:
+            return value
+
+
+_WRITERS: dict[Kind, Callable[[object], object]] = {
+    Kind.WHOLE: _whole,
+    Kind.FLAG: _whole,
+    Kind.REAL: _real,
+    Kind.TEXT: _text,
+    Kind.COUNT: _text,
+    Kind.MOMENT: _moment,
+}
