@@ -1,7 +1,6 @@
 """Post the rows of a source database, or of a folder of JSON-lines files, to the pipeline's topics.
 
-Run the same command again after a stop of any kind: it goes on where the rows were last confirmed. Exit code 0 says
-that every row is in, 1 that some are in the dead-letter file, 2 that something must be mended first.
+Run the same command again after a stop of any kind: it goes on where the rows were last confirmed.
 """
 
 import argparse
@@ -14,12 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pinterest_pipeline.console import run_script
+from pinterest_pipeline.console import NOT_ALL, run_script
+from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.post.batch import PostSettings, Tally, post_batch
 from pinterest_pipeline.post.client import Pace
 from pinterest_pipeline.post.options import open_ends, posting_parser
-
-SOME_ARE_DEAD = 1
 
 
 def main() -> None:
@@ -27,7 +25,7 @@ def main() -> None:
 
     Raises:
         SystemExit: With code 1 where rows are in the dead-letter file.
-        KeyboardInterrupt: After Ctrl-C, once it is said how to go on.
+        KeyboardInterrupt: After Ctrl-C or another signal, once it is said how to go on.
     """
     options = _parser().parse_args()
     console = Console(stderr=True)
@@ -42,17 +40,23 @@ def main() -> None:
         insecure_http=options.insecure_http,
         restart=options.restart,
     )
+    tallies = dict[Entity, Tally]()
     try:
         with _bars(console) as bars:
-            tallies = post_batch(ends.source, settings, _shown(bars))
+            post_batch(ends.source, settings, _shown(bars, tallies))
     except KeyboardInterrupt:
         console.print(f"What is confirmed is kept in {options.progress}: run the same command again to go on.")
         raise
-    Console().print(_summary(tallies))
-    dead = sum(tally.dead + tally.dead_already for tally in tallies)
+    finally:
+        # However the run ended.
+        if tallies:
+            Console().print(_summary([*tallies.values()]))
+    for line in ends.source.left():
+        console.print(line, soft_wrap=True, highlight=False)
+    dead = sum(tally.dead + tally.dead_already for tally in tallies.values())
     if dead:
         console.print(f"{dead:,} rows can never pass; they are in {options.dead_letters}, each with its reason.")
-        sys.exit(SOME_ARE_DEAD)
+        sys.exit(NOT_ALL)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,12 +81,12 @@ def _bars(console: Console) -> Progress:
     )
 
 
-def _shown(bars: Progress) -> Callable[[Tally], None]:
-    """Return what draws a tally: one bar an entity, which begins where earlier runs stopped."""
+def _shown(bars: Progress, tallies: dict[Entity, Tally]) -> Callable[[Tally], None]:
+    """Return what keeps and draws a tally: one bar an entity, which begins where earlier runs stopped."""
     tasks: dict[str, tuple[TaskID, float]] = {}
 
     def show(tally: Tally) -> None:
-        name = tally.entity.name
+        name, tallies[tally.entity] = tally.entity.name, tally
         if name not in tasks:
             tasks[name] = bars.add_task(name, total=tally.rows, rate=0.0), time.monotonic()
         task, began = tasks[name]

@@ -1,9 +1,8 @@
 """Post rows of a source database, or of a folder of JSON-lines files, to the pipeline's streams.
 
 Post after post goes in random order at a steady rate, each with its row of all three tables; once every row has gone,
-a new round begins in another order. Ctrl-C sends what is read already and says what was sent; a second Ctrl-C stops at
-once. Exit code 0 says that every row is in, 1 that some are in the dead-letter file, 2 that something must be mended
-first, 130 that it was stopped.
+a new round begins in another order. Ctrl-C, SIGTERM or SIGHUP sends what is read already and says what was sent; a
+second one stops at once.
 """
 
 import argparse
@@ -20,12 +19,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from pinterest_pipeline.console import INTERRUPTED, run_script
+from pinterest_pipeline.console import NOT_ALL, exit_code, run_script
 from pinterest_pipeline.entities import ENTITIES, Entity
 from pinterest_pipeline.post.options import open_ends, posting_parser
 from pinterest_pipeline.post.stream import StreamSettings, StreamTally, post_stream
 
-SOME_ARE_DEAD = 1
 DRAW_SECONDS, LINE_SECONDS = 0.25, 5.0
 RATE_SECONDS = 5.0
 """The rate that is shown is that of so many last seconds."""
@@ -68,7 +66,7 @@ def main() -> None:
 
     Raises:
         SystemExit: With code 1 where rows are in the dead-letter file.
-        KeyboardInterrupt: After Ctrl-C, once it is said what was sent.
+        KeyboardInterrupt: After Ctrl-C or another signal, once it is said what was sent.
     """
     options = _parser().parse_args()
     console = Console(stderr=True)
@@ -90,17 +88,19 @@ def main() -> None:
     with ThreadPoolExecutor(1) as pool:
         posting = pool.submit(post_stream, ends.source, settings, board.update, stop)
         try:
-            interrupted = _watch_to_the_end(posting, board, stop, console)
+            stopped = _watch_to_the_end(posting, board, stop, console)
         finally:
             # However watching ended: posting must not go on unseen.
             stop.set()
     Console().print(_table(board, whole=True))
     posting.result()
     _say_what_is_not_in(board, settings, console)
-    if interrupted:
-        raise KeyboardInterrupt
+    for line in ends.source.left():
+        console.print(line, soft_wrap=True, highlight=False)
+    if stopped:
+        raise stopped
     if any(tally.dead for tally in board.tallies):
-        sys.exit(SOME_ARE_DEAD)
+        sys.exit(NOT_ALL)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -117,22 +117,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _watch_to_the_end(posting: Future[tuple[StreamTally, ...]], board: Board, stop: Event, console: Console) -> bool:
-    """Show what happens until posting ends, and return whether Ctrl-C ended it."""
+def _watch_to_the_end(
+    posting: Future[tuple[StreamTally, ...]], board: Board, stop: Event, console: Console
+) -> KeyboardInterrupt | None:
+    """Show what happens until posting ends, and return the signal that ended it; None where none did."""
     try:
         _watch(posting, board, console)
-        return False
-    except KeyboardInterrupt:
+        return None
+    except KeyboardInterrupt as first:
         stop.set()
         try:
             console.print("stopping: what is read already goes out; Ctrl-C again stops at once")
             _watch(posting, board, console)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as second:
             Console().print(_table(board, whole=True))
             console.print("stopped at once: rows that waited may be in or not")
             # The threads that still wait for answers would hold up an exit in good order.
-            os._exit(INTERRUPTED)
-        return True
+            os._exit(exit_code(second))
+        return first
 
 
 def _watch(posting: Future[tuple[StreamTally, ...]], board: Board, console: Console) -> None:

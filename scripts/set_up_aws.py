@@ -7,8 +7,7 @@
   drift     show what was changed behind CloudFormation's back
   destroy   remove it; refuses while there is data, unless you say what becomes of it
 
-Credentials are AWS's own: a profile, a role or the environment. Exit code 0 says that all is well, 1 that drift was
-found, 2 that something must be mended first.
+Credentials are AWS's own: a profile, a role or the environment.
 """
 
 import argparse
@@ -29,10 +28,8 @@ from pinterest_pipeline.aws.planning import plan
 from pinterest_pipeline.aws.removal import Data, destroy
 from pinterest_pipeline.aws.settings import example, read_settings
 from pinterest_pipeline.aws.status import known_outputs, status_of
-from pinterest_pipeline.console import run_script
+from pinterest_pipeline.console import EXIT_CODES, NOT_ALL, run_script
 from pinterest_pipeline.errors import SettingsError
-
-DRIFTED = 1
 
 
 def main() -> None:
@@ -70,7 +67,9 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--settings", type=Path, default=Path("aws.toml"), help="default: %(default)s")
     common.add_argument("--profile", help="AWS profile; default: AWS_PROFILE, or AWS's own chain")
@@ -137,7 +136,7 @@ def _drift(deployment: Deployment, console: Console) -> None:
         return
     console.print(drift_table(drifts))
     console.print("Change the settings to what you want and apply, or undo by hand what was done by hand.")
-    sys.exit(DRIFTED)
+    sys.exit(NOT_ALL)
 
 
 def _destroy(deployment: Deployment, console: Console, options: argparse.Namespace) -> None:

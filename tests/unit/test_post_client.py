@@ -2,6 +2,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from threading import Timer
 
 import httpx
@@ -10,11 +11,14 @@ from starlette.responses import Response
 
 from pinterest_pipeline.errors import PostError, SettingsError
 from pinterest_pipeline.post.answers import TryAgainError, read_answer, read_failure
+from pinterest_pipeline.post.batch import post_batch
 from pinterest_pipeline.post.client import ApiClient, Pace, check_api
 from pinterest_pipeline.post.payloads import pack
 from pinterest_pipeline.post.records import Record, json_text
+from pinterest_pipeline.post.source import open_source
 from pinterest_pipeline.post.topics import TopicRoute
 from tests.unit.fake_api import Call, FakeApi, status
+from tests.unit.posting import post_settings, sqlite_url
 
 TOPIC = TopicRoute("abc123.pin")
 PACE = Pace(tries=4, first_wait=0.001, longest_wait=0.002)
@@ -161,6 +165,34 @@ def test_retry_after_may_be_a_date_and_nonsense_is_ignored() -> None:
     assert wait(format_datetime(datetime.now(UTC) - timedelta(seconds=60))) == 0
     assert wait("soon") == 0
     assert wait("1000000") == 300
+
+
+@pytest.mark.parametrize("code", [40101, 40301, 40401, 40403])
+def test_a_code_that_is_the_caller_s_or_the_topic_s_stops_the_run_and_kills_no_record(
+    api: FakeApi, tmp_path: Path, code: int
+) -> None:
+    source, settings = open_source(sqlite_url(tmp_path, 30), {}), post_settings(api, tmp_path)
+    api.script.append(lambda _: None)
+    api.otherwise = lambda call: api.take_some(call, lambda _: code)
+
+    with pytest.raises(PostError, match=f"error_code {code}: scripted"):
+        post_batch(source, settings)
+    api.otherwise = lambda _: None
+    tallies = post_batch(source, settings)
+
+    assert [(tally.already + tally.posted, tally.dead + tally.dead_already) for tally in tallies] == [(30, 0)] * 3
+    assert not settings.dead_letters.exists()
+
+
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE"])
+def test_an_environment_that_cannot_be_used_is_named_without_its_value(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "socks9://user:shown-nowhere@127.0.0.1:1")
+
+    with pytest.raises(SettingsError, match=variable) as raised:
+        ApiClient("https://api.example.com", Pace())
+    assert "shown-nowhere" not in str(raised.value)
 
 
 def test_a_client_that_waits_to_try_again_stops_when_told(api: FakeApi) -> None:

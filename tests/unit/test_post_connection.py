@@ -1,5 +1,6 @@
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy
@@ -27,6 +28,10 @@ SHOWN = "shown-nowhere"
         f"oracle+oracledb://user:{SHOWN}@host/database",
         f"mssql+pyodbc://user:{SHOWN}@127.0.0.1/database",
         f"mysql+mysqldb://user:{SHOWN}@127.0.0.1/database",
+        f"mysql://domain/user:{SHOWN}@127.0.0.1:1/database",
+        f"mysql://user:Winter@{SHOWN}@127.0.0.1:1/database",
+        f"mysql://user:{SHOWN}@{SHOWN}/77@127.0.0.1:1/database",
+        f"mysql://user:a@{SHOWN}?b@127.0.0.1:1/database",
     ],
 )
 def test_a_source_that_cannot_be_used_is_one_line_without_the_password(location: str) -> None:
@@ -62,6 +67,15 @@ def test_a_command_line_with_a_password_is_refused_in_one_line(location: str) ->
 
     assert "\n" not in str(raised.value)
     assert SHOWN not in str(raised.value)
+
+
+@pytest.mark.parametrize("password", ["Winter@Garden77", "a@b@c", "Winter/@?:Garden"])
+def test_a_password_with_signs_is_refused_as_it_is_and_taken_escaped(password: str) -> None:
+    with pytest.raises(SettingsError, match="%40") as raised:
+        database_url(f"mysql://user:{password}@host/d", {})
+
+    assert not any(word in str(raised.value) for word in ("Winter", "Garden"))
+    assert database_url(f"mysql://user:{quote(password, safe='')}@host/d", {}).password == password
 
 
 @pytest.mark.parametrize("location", ["", "folder/p:a@b", "sqlite:///a.db", "mysql://user@host/d?ssl_key=key.pem"])
@@ -139,15 +153,27 @@ def engine_arguments(location: str, environment: dict[str, str], monkeypatch: py
 
 def test_a_credentials_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "credentials.env"
-    path.write_text("# the source\nSOURCE_DATABASE_USER=poster\n\nSOURCE_DATABASE_PASSWORD='a=b'\n")
+    path.write_text(
+        "\ufeff# the source\nexport SOURCE_DATABASE_USER=poster  # who reads\n\n"
+        "SOURCE_DATABASE_PASSWORD='a=b#c\\d'\r\nPINTEREST_API_KEY = \"$x ${y}\" # and a comment\n"
+    )
     path.chmod(0o600)
 
-    assert read_credentials(path) == {"SOURCE_DATABASE_USER": "poster", "SOURCE_DATABASE_PASSWORD": "a=b"}
+    assert read_credentials(path) == {
+        "SOURCE_DATABASE_USER": "poster",
+        "SOURCE_DATABASE_PASSWORD": "a=b#c\\d",
+        "PINTEREST_API_KEY": "$x ${y}",
+    }
 
 
 @pytest.mark.parametrize(
     ("mode", "text", "message"),
-    [(0o644, "A=b", "chmod 600"), (0o640, "A=b", "chmod 600"), (0o600, f"A=b\n{SHOWN}", "line 2")],
+    [
+        (0o644, "A=b", "chmod 600"),
+        (0o640, "A=b", "chmod 600"),
+        (0o600, f"A=b\n{SHOWN}", "line 2"),
+        (0o600, f"A='{SHOWN}", "line 1"),
+    ],
 )
 def test_a_credentials_file_that_others_read_or_that_is_none_is_refused(
     tmp_path: Path, mode: int, text: str, message: str

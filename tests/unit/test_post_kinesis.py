@@ -53,6 +53,17 @@ def test_one_record_goes_as_the_first_version_sent_it(api: FakeApi, client: ApiC
     assert json.loads(api.calls[1].body) == {"Data": '{"index":1}', "PartitionKey": "1"}
 
 
+@pytest.mark.parametrize("code", ["AccessDeniedException", "KMSDisabledException", "ResourceNotFoundException"])
+def test_a_code_that_is_the_caller_s_or_the_stream_s_stops_posting_at_once(
+    api: FakeApi, client: ApiClient, code: str
+) -> None:
+    api.otherwise = lambda call: api.take_some(call, lambda _: code)
+
+    with pytest.raises(PostError, match=f"{code}: scripted"):
+        client.post(STREAM, records(3))
+    assert len(api.calls) == 1
+
+
 def test_a_request_carries_no_more_than_kinesis_takes(api: FakeApi) -> None:
     with ApiClient(api.url, Pace(records_per_request=2000)) as client:
         client.post(STREAM, records(1200))

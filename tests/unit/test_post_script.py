@@ -78,6 +78,18 @@ def test_dead_letters_end_with_exit_code_1_and_say_where_they_are(api: FakeApi, 
     assert json.loads((tmp_path / "dead.jsonl").read_text())["key"] == 1
 
 
+def test_a_last_line_without_its_end_is_left_and_the_summary_says_so(api: FakeApi, tmp_path: Path) -> None:
+    folder_of(tmp_path, pin=json_rows(PIN, 2))
+    with (tmp_path / "pin.jsonl").open("a") as file:
+        file.write('{"index": 3')
+
+    done = run(api.url, tmp_path, str(tmp_path))
+
+    assert done.returncode == 0
+    assert f"the last line of {tmp_path / 'pin.jsonl'} has no end" in done.stderr
+    assert sum(api.keys(NAMES.topic(PIN)).values()) == 2
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -104,18 +116,24 @@ def test_what_cannot_work_is_one_line_and_exit_code_2(
     assert api.calls == []
 
 
-def test_ctrl_c_keeps_progress_and_says_how_to_go_on(api: FakeApi, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_keeps_progress_shows_the_counts_and_says_how_to_go_on(
+    api: FakeApi, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     source = sqlite_url(tmp_path, 200)
     api.delay = 0.05
     more = ("--records-per-request", "10", "--in-flight", "1")
-    process = subprocess.Popen(command(api.url, tmp_path, source, *more), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(api.url, tmp_path, source, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     while len(api.calls) < 5:
         time.sleep(0.01)
 
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate()
+    process.send_signal(number)
+    output, errors = process.communicate()
 
-    assert process.returncode == 130
+    assert process.returncode == code
+    assert "posted" in output
     assert "run the same command again to go on" in " ".join(errors.split())
     assert "Traceback" not in errors
     api.delay = 0

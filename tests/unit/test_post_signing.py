@@ -1,15 +1,21 @@
 import hashlib
 import hmac
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from pinterest_pipeline.errors import SettingsError
+from pinterest_pipeline.errors import PostError, SettingsError
+from pinterest_pipeline.post.batch import post_batch
 from pinterest_pipeline.post.client import ApiClient, Pace
 from pinterest_pipeline.post.records import Record
 from pinterest_pipeline.post.signing import AuthKind, open_auth
+from pinterest_pipeline.post.source import open_source
 from pinterest_pipeline.post.topics import TopicRoute
 from tests.unit.fake_api import Call, FakeApi, status
+from tests.unit.posting import post_settings, sqlite_url
 
 REGION = "eu-west-1"
 
@@ -62,6 +68,26 @@ def test_a_signature_is_what_aws_computes_itself(api: FakeApi, signer: str) -> N
     assert {"host", "content-type", "x-amz-date"} <= set(
         call.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
     )
+
+
+def test_credentials_that_end_midway_stop_posting_in_one_line(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Keys that last a minute are renewed for each request, and the third time the program fails."""
+    soon = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    keys = json.dumps({"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "Expiration": soon})
+    program, config = tmp_path / "keys.sh", tmp_path / "config"
+    program.write_text(f"echo x >> {tmp_path}/calls\n[ $(wc -l < {tmp_path}/calls) -lt 3 ] && echo '{keys}'\n")
+    config.write_text(f"[default]\ncredential_process = sh {program}\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    source = open_source(sqlite_url(tmp_path, 30), {})
+    settings = replace(post_settings(api, tmp_path), auth=open_auth(AuthKind.IAM, api.url, REGION))
+
+    with pytest.raises(PostError, match=r"credentials could not be renewed .* run the same command again") as raised:
+        post_batch(source, settings)
+    assert "\n" not in str(raised.value)
 
 
 def test_each_try_is_signed_anew(api: FakeApi, signer: str) -> None:

@@ -124,14 +124,17 @@ def test_without_a_terminal_a_line_says_now_and_then_what_happens(api: FakeApi, 
     )
 
 
-def test_ctrl_c_sends_what_was_read_and_says_what_was_sent(api: FakeApi, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_sends_what_was_read_and_says_what_was_sent(
+    api: FakeApi, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     api.delay = 0.05
     process = start(api, tmp_path, "--rate", "100")
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, errors = process.communicate(timeout=20)
 
-    assert process.returncode == 130
+    assert process.returncode == code
     assert sent(output) == len(api.taken) > 0
     assert len({sum(name == NAMES.stream(entity) for name, _, _ in api.taken) for entity in ENTITIES}) == 1
     assert "stopping" in errors

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import NoReturn, cast
 
 import httpx
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from pinterest_pipeline.local.broker import QUIET
 from pinterest_pipeline.local.rest_proxy import PRODUCE_TYPE, Publisher, Record, application, read_records
@@ -28,6 +31,22 @@ def ask() -> Ask:
         return asyncio.run(send(httpx.Request(method, f"http://proxy{path}", content=body, headers=headers)))
 
     return ask
+
+
+class FailingProducer:
+    """A stand-in: no real broker fails a record for each of these reasons on demand."""
+
+    def __init__(self, error: KafkaError) -> None:
+        self._error = error
+
+    def list_topics(self, **_: object) -> SimpleNamespace:
+        return SimpleNamespace(topics={"a.topic": None})
+
+    def produce(self, *_: object, **__: object) -> NoReturn:
+        raise KafkaException(self._error)
+
+    def poll(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 def test_keys_and_values_are_json_of_their_own() -> None:
@@ -80,6 +99,25 @@ def test_another_content_type_is_415(ask: Ask, content_type: str) -> None:
         415,
         {"error_code": 415, "message": "HTTP 415 Unsupported Media Type"},
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KafkaError.MSG_SIZE_TOO_LARGE, 1),
+        (KafkaError.NOT_ENOUGH_REPLICAS, 2),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, 40301),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, 40401),
+    ],
+)
+def test_a_record_that_fails_for_its_caller_or_its_topic_says_so(error: int, code: int) -> None:
+    publisher = Publisher(cast("Producer", FailingProducer(KafkaError(error))))
+
+    answer = publisher.send("a.topic", [Record(None, b"1")])
+
+    assert answer["offsets"] == [
+        {"partition": None, "offset": None, "error_code": code, "error": KafkaError(error).str()}
+    ]
 
 
 def test_an_unknown_path_is_404(ask: Ask) -> None:

@@ -27,22 +27,26 @@ PRODUCE_TYPE = "application/vnd.kafka.json.v2+json"
 ANSWER_TYPE = "application/vnd.kafka.v2+json"
 
 NEVER, RETRIABLE = 1, 2
-"""A failed record's error code: it can never pass, or it may pass when sent again."""
+"""A failed record's error code: it can never pass, or it may pass when sent again.
 
+What fails for its caller or its topic has the code of the same failure of a whole request.
+"""
+
+_UNAUTHENTICATED, _UNAUTHORISED = 40101, 40301
 _TOPIC_NOT_FOUND, _NOT_JSON, _UNPROCESSABLE, _KAFKA_ERROR = 40401, 42203, 422, 50002
 _METADATA_SECONDS = 10
 # Below the gateway's 29 s, so that a client learns each record's fate instead of a time-out.
 _DELIVERY_SECONDS = 20
-_NEVER_PASSES = frozenset(
-    {
-        KafkaError.INVALID_MSG,
-        KafkaError.INVALID_MSG_SIZE,
-        KafkaError.INVALID_RECORD,
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-    }
-)
+_CODES = {
+    KafkaError.INVALID_MSG: NEVER,
+    KafkaError.INVALID_MSG_SIZE: NEVER,
+    KafkaError.INVALID_RECORD: NEVER,
+    KafkaError.MSG_SIZE_TOO_LARGE: NEVER,
+    KafkaError.SASL_AUTHENTICATION_FAILED: _UNAUTHENTICATED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: _UNAUTHORISED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: _UNAUTHORISED,
+    KafkaError.UNKNOWN_TOPIC_OR_PART: _TOPIC_NOT_FOUND,
+}
 _PRODUCER = {
     # The Java client's partitioner: a key lands on the same partition whoever sends it.
     "partitioner": "murmur2_random",
@@ -233,8 +237,7 @@ def _serialised(value: object) -> bytes | None:
 
 
 def _failure(error: KafkaError) -> Mapping[str, object]:
-    code = NEVER if error.code() in _NEVER_PASSES else RETRIABLE
-    return _offset(error_code=code, error=error.str())
+    return _offset(error_code=_CODES.get(error.code(), RETRIABLE), error=error.str())
 
 
 def _offset(

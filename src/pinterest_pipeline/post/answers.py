@@ -90,6 +90,11 @@ def read_answer(response: httpx.Response, route: Route, records: Sequence[Record
     again, never, overtaken = list[Record](), list[Refusal](), set[int]()
     repeated, reason = 0, ""
     for record, result in zip(records, _results(response, route, len(records)), strict=True):
+        if result.hopeless:
+            raise PostError(
+                f"{response.url} refuses the caller or has no such place ({result.error}): check the permissions and "
+                f"--prefix. {route.go_on}"
+            )
         is_in = not result.error
         if result.again or (is_in and record.key in overtaken):
             reason = reason or result.error

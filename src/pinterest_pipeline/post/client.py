@@ -141,15 +141,7 @@ class ApiClient:
             before_sleep=_log_retry,
             reraise=True,
         )
-        self._http = httpx.Client(
-            auth=auth,
-            timeout=httpx.Timeout(pace.answer_within, connect=_CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=pace.in_flight, max_keepalive_connections=pace.in_flight),
-            # Trusts what SSL_CERT_FILE names, else the usual authorities.
-            verify=httpx.create_ssl_context(),
-            # A proxy from the environment is for other machines: this one is reached without.
-            trust_env=not is_local(self.url.host),
-        )
+        self._http = _connections(pace, auth, local=is_local(self.url.host))
 
     def __enter__(self) -> Self:
         """Return the client itself."""
@@ -221,6 +213,8 @@ class ApiClient:
             )
         except httpx.TransportError as error:
             raise read_failure(error) from error
+        except httpx.RequestError as error:
+            raise PostError(f"{self.url} does not answer as {route.speaker} does: check --api ({error})") from error
 
 
 def check_api(api: str, *, insecure_http: bool = False) -> httpx.URL:
@@ -243,6 +237,29 @@ def check_api(api: str, *, insecure_http: bool = False) -> httpx.URL:
             f"http://{url.host} would carry every row readable; use https, or --insecure-http inside a private network"
         )
     return url
+
+
+def _connections(pace: Pace, auth: httpx.Auth | None, *, local: bool) -> httpx.Client:
+    try:
+        return httpx.Client(
+            auth=auth,
+            timeout=httpx.Timeout(pace.answer_within, connect=_CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=pace.in_flight, max_keepalive_connections=pace.in_flight),
+            # Trusts what SSL_CERT_FILE names, else the usual authorities.
+            verify=httpx.create_ssl_context(),
+            # A proxy from the environment is for other machines: this one is reached without.
+            trust_env=not local,
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"SSL_CERT_FILE or SSL_CERT_DIR names no certificates ({error.strerror or error}): mend or unset it"
+        ) from error
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        # Neither the address nor the error is repeated: a proxy's may hold a password.
+        raise SettingsError(
+            "the proxy in the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) cannot be used: it must be an "
+            "http:// or https:// address; mend it, unset it, or add the API's host to NO_PROXY"
+        ) from error
 
 
 class _Wait(wait_base):

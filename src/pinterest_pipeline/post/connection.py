@@ -35,7 +35,7 @@ _SESSION = {
     "mariadb": ("SET NAMES utf8mb4", "SET time_zone = '+00:00'"),
     "postgresql": ("SET TIME ZONE 'UTC'", "SET datestyle TO 'ISO'"),
 }
-_SECRET_WORDS = ("pass", "key", "secret", "token")
+_SECRET_WORDS = ("pass", "pwd", "key", "secret", "token")
 
 
 def without_password(location: str) -> str:
@@ -45,10 +45,10 @@ def without_password(location: str) -> str:
         SettingsError: It is a URL with a password.
     """
     try:
-        url = sqlalchemy.make_url(location)
+        url = _url(location)
     except (ArgumentError, ValueError):  # a folder, or an URL that nothing can be made of
         return location
-    if url.password or any("passw" in name.lower() for name in url.query):
+    if url.password or any(word in name.lower() for name in url.query for word in ("passw", "pwd")):
         raise SettingsError(
             "everybody on this machine can read a password in a command line; take it out of the URL and set "
             f"{SETTING}PASSWORD instead (posting also reads a credentials file, or the whole URL as {SETTING}URL)"
@@ -60,10 +60,10 @@ def database_url(location: str, settings: Mapping[str, str]) -> URL:
     """Read a database URL and add the user and password from the settings where it has none.
 
     Raises:
-        SettingsError: It is not a URL. The message does not repeat it, for it may hold a password.
+        SettingsError: It is not a URL, or has a password that is not escaped. The message does not repeat it.
     """
     try:
-        url = sqlalchemy.make_url(location)
+        url = _url(location)
     except (ArgumentError, ValueError) as error:
         raise SettingsError(
             "the source is not a database URL such as mysql+pymysql://host:3306/database "
@@ -133,6 +133,24 @@ def one_line_errors(url: URL) -> Iterator[None]:
         if "SSL" in reason or "certificate" in reason:
             hint = f"; name the CA's file in {SETTING}CA, or set {SETTING}TLS=off on a network you trust"
         raise SourceError(f"cannot read {public_name(url)}: {reason}{hint}") from error
+
+
+def _url(location: str) -> URL:
+    """Read a URL whose password cannot be mistaken for a host, which would be shown.
+
+    Raises:
+        SettingsError: A sign of the password is not escaped.
+        ArgumentError, ValueError: It is no URL.
+    """
+    url = sqlalchemy.make_url(location)
+    after_password = location.partition("://")[2].partition(":")[2].partition("@")[2] if url.password else ""
+    place = f"{url.host}{url.database}" if url.get_backend_name() != "sqlite" else ""
+    if "@" in after_password + place:
+        raise SettingsError(
+            "the database URL has more than one @ after its user: write those of the password, and of what follows the "
+            f"host, as %40 (and /, ?, #, : and % as %2F, %3F, %23, %3A and %25), or set {SETTING}PASSWORD instead"
+        )
+    return url
 
 
 def _existing_file(url: URL) -> URL:

@@ -10,6 +10,8 @@ from pinterest_pipeline.post.route import Result, Route
 _LONGEST_KEY = 256
 # Kinesis says so before it writes; after every other error the record may be there.
 _NOT_WRITTEN = "ProvisionedThroughputExceededException"
+_KEYS_AND_PERMISSIONS = ("AccessDenied", "KMS")
+_OF_CALLER_OR_STREAM = (*_KEYS_AND_PERMISSIONS, "ResourceNotFound")
 
 
 class StreamRoute(Route):
@@ -21,7 +23,7 @@ class StreamRoute(Route):
     most_records = 500
     most_record_bytes = 2**20
     speaker = "Kinesis behind API Gateway"
-    beyond = ("AccessDenied", "KMS")
+    beyond = _KEYS_AND_PERMISSIONS
     missing = "there is no such stream there: check --api with its stage, --prefix, and that the streams are made"
     go_on = "Run again once this is mended: rows that are in twice by then exist once in the end"
 
@@ -69,7 +71,9 @@ class RecordRoute(StreamRoute):
 def _result(entry: dict[str, Any]) -> Result:
     if code := entry.get("ErrorCode"):
         # Kinesis looks at the records before it takes the first one: what fails here is never the record's fault.
-        return Result(f"{code}: {entry.get('ErrorMessage')}", again=True, maybe_in=code != _NOT_WRITTEN)
+        hopeless = str(code).startswith(_OF_CALLER_OR_STREAM)
+        error = f"{code}: {entry.get('ErrorMessage')}"
+        return Result(error, again=True, maybe_in=code != _NOT_WRITTEN, hopeless=hopeless)
     # What has neither an error nor a place in the stream is no answer of Kinesis: a KeyError.
     entry["SequenceNumber"]
     return Result()

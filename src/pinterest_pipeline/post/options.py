@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from pinterest_pipeline.console import EXIT_CODES
 from pinterest_pipeline.entities import Names
 from pinterest_pipeline.post.connection import without_password
 from pinterest_pipeline.post.signing import AuthKind, open_auth
@@ -30,7 +31,9 @@ class Ends:
 
 def posting_parser(about: str, dead_letters: Path) -> argparse.ArgumentParser:
     """Make a parser with the options that name both ends and the dead-letter file."""
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=about, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--source",
         default="",

@@ -31,11 +31,13 @@ class Result:
         error: Why the record is not in; empty where it is.
         again: Whether it may pass later.
         maybe_in: Whether it may be in nevertheless.
+        hopeless: Whether the error is the caller's or the topic's: no record would pass, this one or another.
     """
 
     error: str = ""
     again: bool = False
     maybe_in: bool = False
+    hopeless: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from enum import StrEnum
 import httpx
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
-from pinterest_pipeline.errors import SettingsError
+from pinterest_pipeline.errors import PostError, SettingsError
 
 API_KEY_SETTING = "PINTEREST_API_KEY"
 _SERVICE = "execute-api"
@@ -42,10 +42,19 @@ class SigV4(httpx.Auth):
         """Add the signature's headers to the request."""
         headers = {name: request.headers[name] for name in _SIGNED_HEADERS if name in request.headers}
         signed = AWSRequest(request.method, str(request.url), headers=headers, data=request.content)
-        # Frozen: a key and a token from before and after a refresh must not meet in one signature.
-        SigV4Auth(self._credentials.get_frozen_credentials(), _SERVICE, self._region).add_auth(signed)
+        SigV4Auth(self._fresh(), _SERVICE, self._region).add_auth(signed)
         request.headers.update(dict(signed.headers.items()))
         yield request
+
+    def _fresh(self) -> ReadOnlyCredentials:
+        try:
+            # Frozen: a key and a token from before and after a refresh must not meet in one signature.
+            return self._credentials.get_frozen_credentials()
+        except Exception as error:  # they come from a program, a file or a service of the person's choice
+            raise PostError(
+                f"the AWS credentials could not be renewed ({' '.join(str(error).split())}): sign in again, or mend "
+                "what gives them, and run the same command again"
+            ) from error
 
 
 class ApiKey(httpx.Auth):

@@ -4,8 +4,11 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Protocol
+
+from dotenv.parser import parse_stream
 
 from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.errors import SettingsError
@@ -74,20 +77,23 @@ def open_source(location: str, settings: Mapping[str, str] | None = None) -> Sou
 
 
 def read_credentials(path: Path) -> dict[str, str]:
-    """Read NAME=value lines from a file that only its owner may read; blank lines and # comments are skipped.
+    """Read NAME=value lines from a file that only its owner may read, written as for a shell.
+
+    `export`, quotes and # comments mean what they mean there; `$` is a sign like any other.
 
     Raises:
         SettingsError: The file cannot be read, others may read it too, or a line is not NAME=value.
     """
     try:
-        text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
+        text, mode = path.read_text(encoding="utf-8-sig"), path.stat().st_mode
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read the credentials file {path}: {error}") from error
     if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO):
         raise SettingsError(f"others may read the credentials file {path}; first run: chmod 600 {path}")
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
-    wrong = [number for number, line in lines if "=" not in line]
-    if wrong:
-        raise SettingsError(f"line {wrong[0]} of the credentials file {path} is not NAME=value")
-    pairs = (line.split("=", 1) for _, line in lines)
-    return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
+    found = dict[str, str]()
+    for binding in parse_stream(StringIO(text)):
+        if binding.error or (binding.key is not None and binding.value is None):
+            raise SettingsError(f"line {binding.original.line} of the credentials file {path} is not NAME=value")
+        if binding.key is not None and binding.value is not None:
+            found[binding.key] = binding.value
+    return found

@@ -6,9 +6,12 @@ from typing import Any, ClassVar
 from pinterest_pipeline.post.records import Record
 from pinterest_pipeline.post.route import Result, Route
 
-# The proxy's codes in a record's place. Its documentation says 1 for an error that stays and 2 for one that may pass;
-# its error bodies elsewhere count 50002 and 50003 for the same two.
-_RETRIABLE_CODES = frozenset({2, 50003})
+# The proxy's codes in a record's place. Its documentation has 1 for an error that stays and 2 for one that may pass;
+# else they are those of its error bodies, an HTTP status and two digits: 50002 and 50003 for the same two.
+_STAYS = frozenset({1, 50002})
+_MAY_PASS = frozenset({2})
+_STATUSES_OF_CALLER_OR_TOPIC = frozenset({401, 403, 404})
+_STATUSES_THAT_MAY_PASS = frozenset({408, 429, *range(500, 600)})
 
 
 class TopicRoute(Route):
@@ -47,5 +50,9 @@ class TopicRoute(Route):
 def _result(code: int | None, error: object) -> Result:
     if not code:
         return Result()
+    status = code // 100
+    again = code in _MAY_PASS or (status in _STATUSES_THAT_MAY_PASS and code not in _STAYS)
     # It may be in: a broker may have written what the proxy gave up waiting for.
-    return Result(f"error_code {code}: {error}", again=code in _RETRIABLE_CODES, maybe_in=True)
+    return Result(
+        f"error_code {code}: {error}", again=again, maybe_in=True, hopeless=status in _STATUSES_OF_CALLER_OR_TOPIC
+    )
