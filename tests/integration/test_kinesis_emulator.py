@@ -1,5 +1,6 @@
 """The emulated Kinesis over HTTP, as AWS' own client sees it; and the emulators and the fault proxy beside it."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,12 +36,15 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import (
         GetRecordsOutputTypeDef,
+        PaginatorConfigTypeDef,
         PutRecordsRequestEntryTypeDef,
         RecordTypeDef,
         ShardTypeDef,
     )
 
 HASHES = 2**128
+CONSUMER = "arn:aws:kinesis:us-east-1:123456789012:stream/first/consumer/c:1"
+SUBSCRIBE = json.dumps({"ConsumerARN": CONSUMER, "ShardId": "s", "StartingPosition": {"Type": "LATEST"}})
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +211,17 @@ def test_shards_are_listed_page_by_page_with_the_token_alone(client: "KinesisCli
     assert names == [f"shardId-{number:012}" for number in range(5)]
 
 
+def test_every_stream_and_every_shard_is_on_some_page(client: "KinesisClient", stream: str) -> None:
+    client.update_shard_count(StreamName=stream, TargetShardCount=2, ScalingType="UNIFORM_SCALING")
+    one: PaginatorConfigTypeDef = {"PageSize": 1}
+    streams = [page["StreamNames"] for page in client.get_paginator("list_streams").paginate(PaginationConfig=one)]
+    pages = client.get_paginator("describe_stream").paginate(StreamName=stream, PaginationConfig=one)
+    shards = [[shard["ShardId"] for shard in page["StreamDescription"]["Shards"]] for page in pages]
+    assert ["first"] in streams
+    assert [stream] in streams
+    assert shards == [[f"shardId-{number:012}"] for number in range(3)]
+
+
 def test_reading_begins_where_it_is_asked_to(client: "KinesisClient", stream: str) -> None:
     kept = put(client, stream, range(5))
     at = first_page(client, stream, "AT_SEQUENCE_NUMBER", StartingSequenceNumber=kept[2])
@@ -309,7 +324,7 @@ def test_a_stream_that_cannot_be_is_refused(name: str, shards: int, error: str, 
         ("GetRecords", '{"ShardIterator": "", "Limit": 10001}', "ValidationException"),
         ("ListShards", '{"StreamName": "first", "ShardFilter": {"Type": "AT_LATEST"}}', "InvalidArgumentException"),
         ("DescribeStream", '{"StreamName": "none"}', "ResourceNotFoundException"),
-        ("SubscribeToShard", "{}", "UnknownOperationException"),
+        ("SubscribeToShard", SUBSCRIBE, "UnknownOperationException"),
     ],
 )
 def test_what_is_wrong_or_not_there_is_told(action: str, body: str, error: str, endpoint: str) -> None:

@@ -8,19 +8,10 @@ from jsonschema import Draft4Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 
 from pinterest_pipeline.errors import LocalCloudError
-from pinterest_pipeline.local.strict_json import parse
+from pinterest_pipeline.local.strict_json import TYPE_NAMES, parse
 
 _MOST_SHOWN = 200
 _MOST_REASONS = 10
-_TYPES: Mapping[type, str] = {
-    dict: "object",
-    list: "array",
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    type(None): "null",
-}
 
 
 class RequestModel:
@@ -65,7 +56,7 @@ def _missing(wanted: list[str], found: dict[str, object]) -> str:
 
 
 def _type(wanted: str, found: object) -> str:
-    kind = _TYPES[type(found)]
+    kind = TYPE_NAMES[type(found)]
     return f"instance type ({kind}) does not match any allowed primitive type (allowed: {_list([wanted])})"
 
 

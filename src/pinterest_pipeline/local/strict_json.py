@@ -1,7 +1,19 @@
 """JSON as the standard has it: Python's own parser and writer also take and make NaN, which no one else reads."""
 
 import json
+from collections.abc import Mapping
 from typing import NoReturn
+
+TYPE_NAMES: Mapping[type, str] = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    type(None): "null",
+}
+"""Type of a parsed value -> what JSON schemas call it."""
 
 
 def parse(text: bytes) -> object:

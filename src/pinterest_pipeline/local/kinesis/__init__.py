@@ -1,8 +1,9 @@
 """A stand-in for Amazon Kinesis Data Streams: moto's, with a store of its own that loses nothing.
 
-It answers over HTTP what moto answers. Not there: limits of throughput, expiry of iterators and records, enhanced
-fan-out, shard filters, states other than ACTIVE, signatures and permissions. All is kept in memory: nothing survives
-its end. This module says how to reach it and loads none of it; `python -m pinterest_pipeline.local.kinesis` runs it.
+It answers over HTTP what moto answers, to requests that AWS' own service model allows. Not there: limits of throughput,
+expiry of iterators and records, enhanced fan-out, shard filters, dry runs, stream ids, records above 1 MiB, states
+other than ACTIVE, signatures and permissions. All is kept in memory: nothing survives its end. This module says how to
+reach it and loads none of it; `python -m pinterest_pipeline.local.kinesis` runs it.
 """
 
 import httpx

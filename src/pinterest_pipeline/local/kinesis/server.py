@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -9,12 +10,14 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.request import Request
 from moto.kinesis.models import kinesis_backends
+from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
 from pinterest_pipeline.errors import LocalCloudError
 from pinterest_pipeline.local.kinesis import COUNTS, REGION
-from pinterest_pipeline.local.kinesis.answers import Answers, OrderedBackend
+from pinterest_pipeline.local.kinesis.answers import MOST_REQUEST_BYTES, Answers, OrderedBackend
+from pinterest_pipeline.local.kinesis.validation import read_request
 from pinterest_pipeline.local.processes import HOST
 
 if TYPE_CHECKING:
@@ -23,9 +26,13 @@ if TYPE_CHECKING:
 MOTO = "5.2."
 """The versions of moto whose streams, shards and dispatch this is made for."""
 
+log = logging.getLogger(__name__)
+
 
 class _ServerRequest(Request):
     from_wsgi_server = True
+    # The largest request that Kinesis takes, in Base64, with room for its keys and its JSON.
+    max_content_length = MOST_REQUEST_BYTES * 3 // 2
 
 
 class _Handler(WSGIRequestHandler):
@@ -62,6 +69,7 @@ def install(streams: Sequence[str] = (), shards: int = 1) -> None:
     kinesis_backends.backend = OrderedBackend
     for name in streams:
         try:
+            read_request("CreateStream", json.dumps({"StreamName": name, "ShardCount": shards}).encode())
             _backend().create_stream(name, shards)
         except JsonRESTError as error:
             raise LocalCloudError(f"cannot make the stream {name}: {error.message}") from error
@@ -74,11 +82,22 @@ def _backend() -> OrderedBackend:
 def _answer(request: Request) -> Response:
     if request.path == COUNTS:
         backend = _backend()
-        counts = {name: backend.stream(name).count() for name in list(backend.streams)}
+        counts = {name: backend.describe_stream(None, name).count() for name in list(backend.streams)}
         return Response(json.dumps(counts), content_type="application/json")
     try:
         status, headers, body = Answers.dispatch(request)
     except NotImplementedError as error:
-        unknown = {"__type": "UnknownOperationException", "message": str(error)}
-        return Response(json.dumps(unknown), 400, content_type="application/x-amz-json-1.1")
+        return _refused(JsonRESTError("UnknownOperationException", str(error)))
+    except JsonRESTError as error:
+        return _refused(error)
+    except HTTPException as error:
+        # The web framework's own, of a body that is too large or ends early.
+        return _refused(JsonRESTError(f"{type(error).__name__}Exception", str(error)), error.code or 400)
+    except Exception:
+        log.exception("%s", request.headers.get("X-Amz-Target"))
+        return _refused(JsonRESTError("InternalFailure", "The local Kinesis failed; its log says why."), 500)
     return Response(body, status, headers)
+
+
+def _refused(error: JsonRESTError, status: int = 400) -> Response:
+    return Response(error.description, status, error.get_headers())

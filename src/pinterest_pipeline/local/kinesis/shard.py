@@ -113,6 +113,7 @@ class OrderedShard(Shard):
     def __init__(self, number: int, hashes: tuple[int, int], start: int, parents: Sequence[str] = ()) -> None:
         """Make it, open and empty."""
         super().__init__(number, *hashes, *parents)
+        self.number = number
         self.start = start
         self._end: int | None = None
         self._log: list[StoredRecord] = []

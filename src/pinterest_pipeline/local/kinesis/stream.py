@@ -15,6 +15,7 @@ from moto.kinesis.models import Stream
 from pinterest_pipeline.local.kinesis.shard import MOST_IN_A_PAGE, NewRecord, OrderedShard, Page, Position, now
 
 _HASHES = 2**128
+_SHARDS = 10**9
 
 
 class OrderedStream(Stream):
@@ -23,7 +24,8 @@ class OrderedStream(Stream):
     def init_shards(self, shard_count: int) -> None:
         """Make the first shards; called while the stream is made."""
         self._lock = RLock()
-        # 56 digits, as on AWS. A stream that is made again under the same name goes on above the one before.
+        # 56 digits, the last of them the shard's number: as on AWS, a sequence number says whose it is. A stream made
+        # again under the same name goes on above the one before.
         self._sequence = int(f"49{round(self.creation_datetime.timestamp() * 1000):014}{0:040}")
         self._starts: list[int] = []
         self._routes: list[OrderedShard] = []
@@ -35,6 +37,11 @@ class OrderedStream(Stream):
     def is_created(self) -> bool:
         """Say that it is there; moto asks every resource that CloudFormation could make."""
         return True
+
+    @property
+    def open_shards(self) -> int:
+        """How many shards take records."""
+        return len(self._routes)
 
     def shard(self, shard_id: str) -> OrderedShard:
         """Return a shard.
@@ -81,7 +88,7 @@ class OrderedStream(Stream):
             moment: The time in seconds since 1970, where one is asked for.
 
         Raises:
-            InvalidArgumentError: The kind is another one, or the number or time cannot be in this shard.
+            InvalidArgumentError: The number or time cannot be in this shard.
             ShardNotFoundError: There is no such shard.
         """
         with self._lock:
@@ -89,12 +96,10 @@ class OrderedStream(Stream):
             begins: dict[str, Callable[[], int]] = {
                 "TRIM_HORIZON": lambda: shard.start,
                 "LATEST": shard.get_max_sequence_number,
-                "AT_SEQUENCE_NUMBER": lambda: max(shard.start, self._check(shard, sequence) - 1),
-                "AFTER_SEQUENCE_NUMBER": lambda: self._check(shard, sequence),
+                "AT_SEQUENCE_NUMBER": lambda: max(shard.start, self._check_own(shard, sequence) - 1),
+                "AFTER_SEQUENCE_NUMBER": lambda: self._check_own(shard, sequence),
                 "AT_TIMESTAMP": lambda: shard.before(_past(moment)),
             }
-            if kind not in begins:
-                raise InvalidArgumentError(f"Invalid ShardIteratorType: {kind}")
             return Position(self.stream_name, shard_id, begins[kind]())
 
     def split_shard(self, shard_to_split: str, new_starting_hash_key: str) -> None:
@@ -113,7 +118,7 @@ class OrderedStream(Stream):
                     f"{self.stream_name} under account {self.account_id} is not both greater than one plus the "
                     f"shard's StartingHashKey {first} and less than the shard's EndingHashKey {last}."
                 )
-            shard.close(self._next())
+            shard.close(self._next(shard.number))
             self._add((first, middle - 1), [shard_to_split])
             self._add((middle, last), [shard_to_split])
             self._reroute()
@@ -133,7 +138,7 @@ class OrderedStream(Stream):
                     f"{self.account_id} are not an adjacent pair of shards eligible for merging"
                 )
             for shard in pair:
-                shard.close(self._next())
+                shard.close(self._next(shard.number))
             self._add((low.starting_hash, high.ending_hash), [shard_to_merge, adjacent_shard_to_merge])
             self._reroute()
 
@@ -158,16 +163,17 @@ class OrderedStream(Stream):
 
     def _append(self, record: NewRecord) -> tuple[int, str]:
         shard = self._routes[bisect_right(self._starts, record.hash()) - 1]
-        sequence = self._next()
+        sequence = self._next(shard.number)
         shard.append(record, sequence)
         return sequence, shard.shard_id
 
-    def _next(self) -> int:
-        self._sequence += 1
+    def _next(self, shard: int) -> int:
+        self._sequence = (self._sequence // _SHARDS + 1) * _SHARDS + shard
         return self._sequence
 
     def _add(self, hashes: tuple[int, int], parents: Sequence[str] = ()) -> None:
-        shard = OrderedShard(len(self.shards), hashes, self._next(), parents)
+        number = len(self.shards)
+        shard = OrderedShard(number, hashes, self._next(number), parents)
         self.shards[shard.shard_id] = shard
 
     def _reroute(self) -> None:
@@ -185,6 +191,15 @@ class OrderedStream(Stream):
             "split, and thus is not eligible for merging or splitting."
         )
 
+    def _check_own(self, shard: OrderedShard, sequence: int) -> int:
+        number = sequence % _SHARDS
+        if number == shard.number:
+            return self._check(shard, sequence)
+        raise InvalidArgumentError(
+            f"Invalid StartingSequenceNumber. It encodes shardId-{number:012}, while it was used in a call to a shard "
+            f"with {shard.shard_id}"
+        )
+
     def _check(self, shard: OrderedShard, sequence: int) -> int:
         if shard.start <= sequence <= self._sequence:
             return sequence
@@ -195,7 +210,8 @@ class OrderedStream(Stream):
 
 
 def _past(moment: float) -> int:
-    wanted, newest = round(moment * 1000), now()
+    # What JSON takes for a number of seconds is more than fits into milliseconds.
+    wanted, newest = round(min(max(moment, 0), 2**53) * 1000), now()
     if wanted <= newest:
         return wanted
     raise InvalidArgumentError(
