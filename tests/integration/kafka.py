@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from pinterest_pipeline.local.rest_proxy import PRODUCE_TYPE
+from pinterest_pipeline.local.rest_requests import PRODUCE_TYPE
 
 
 def post(url: str, topic: str, records: Iterable[Mapping[str, object]]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -100,11 +101,17 @@ def test_a_stream_is_listed_and_described(api: httpx.Client, stream: str) -> Non
     assert api.get(f"/streams/{stream}").json()["StreamDescription"]["StreamName"] == stream
 
 
-@pytest.mark.parametrize("name", ["nowhere", "no%22where", "%27%5C%20%F0%9F%98%80"])
-def test_a_stream_that_is_not_there_is_404(api: httpx.Client, name: str) -> None:
-    answer = api.put(f"/streams/{name}/record", json={"Data": '{"ind": 33}', "PartitionKey": "33"})
+def test_a_stream_that_is_not_there_is_404(api: httpx.Client) -> None:
+    answer = api.put("/streams/nowhere/record", json={"Data": '{"ind": 33}', "PartitionKey": "33"})
     assert answer.status_code == 404
     assert answer.json()["message"].startswith("ResourceNotFoundException: ")
+
+
+@pytest.mark.parametrize("name", ['no"where', "'\\ \U0001f600"])
+def test_a_name_that_no_stream_can_have_comes_to_kinesis_as_it_is(api: httpx.Client, name: str) -> None:
+    answer = api.put(f"/streams/{quote(name)}/record", json={"Data": '{"ind": 33}', "PartitionKey": "33"})
+    assert answer.status_code == 400
+    assert f"Value '{name}' at 'streamName' failed to satisfy constraint" in answer.json()["message"]
 
 
 def test_a_request_with_one_malformed_record_leaves_nothing_behind(

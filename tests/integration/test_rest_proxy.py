@@ -1,9 +1,12 @@
 """The REST proxy over a real broker."""
 
+from threading import Timer
+
 import httpx
+import psutil
 
 from pinterest_pipeline.local.cloud import LocalCloud
-from pinterest_pipeline.local.rest_proxy import PRODUCE_TYPE
+from pinterest_pipeline.local.rest_requests import PRODUCE_TYPE
 from tests.integration.kafka import numbered, post
 
 PARTITIONS = 3
@@ -52,12 +55,43 @@ def test_a_record_too_large_fails_alone_and_for_good(local_cloud: LocalCloud, to
     values: list[object] = [1, "x" * 2**21, 3]
     first, second, third = post(local_cloud.api_url, topic, [{"value": value} for value in values])
     assert (first["error_code"], third["error_code"]) == (None, None)
-    assert (second["partition"], second["offset"], second["error_code"]) == (None, None, 1)
+    assert (second["partition"], second["offset"], second["error_code"]) == (None, None, 50002)
     assert second["error"]
+
+
+def test_a_partition_of_a_records_or_requests_own_choice_gets_it(local_cloud: LocalCloud, topic: str) -> None:
+    offsets = post(local_cloud.api_url, topic, [{"value": 1, "partition": 2}, {"value": 2, "partition": 7}])
+    offsets += post(local_cloud.api_url, f"{topic}/partitions/1", [{"value": 3}])
+    assert [(offset["partition"], offset["error_code"]) for offset in offsets] == [(2, None), (None, 50003), (1, None)]
+
+
+def test_a_proxy_that_stands_still_for_longer_than_clients_wait_gets_every_record_once(
+    local_cloud: LocalCloud, topic: str
+) -> None:
+    port = local_cloud.rest_proxy_url.rpartition(":")[2]
+    family = psutil.Process().children(recursive=True)
+    (proxy,) = [one for one in family if one.cmdline()[-4:-2] == ["--port", port] and not one.children()]
+    post(local_cloud.api_url, topic, numbered(range(40)))
+    proxy.suspend()
+    # Past the five seconds after which an HTTP client gives up by itself, and a server closes idle connections.
+    resume = Timer(6, proxy.resume)
+    resume.start()
+    post(local_cloud.api_url, topic, numbered(range(40)))
+    resume.join()
+    assert local_cloud.records_in_kafka(topic) == 80
 
 
 def test_topics_are_listed_and_described(local_cloud: LocalCloud) -> None:
     assert "test.pin" in httpx.get(f"{local_cloud.api_url}/topics").json()
+    assert httpx.get(f"{local_cloud.api_url}/topics/").json() == httpx.get(f"{local_cloud.api_url}/topics").json()
     described = httpx.get(f"{local_cloud.api_url}/topics/test.pin").json()
     assert (described["name"], len(described["partitions"])) == ("test.pin", PARTITIONS)
     assert described["partitions"][0]["replicas"] == [{"broker": 1, "leader": True, "in_sync": True}]
+
+
+def test_brokers_and_partitions_are_described(local_cloud: LocalCloud) -> None:
+    partitions = f"{local_cloud.api_url}/topics/test.pin/partitions"
+    assert httpx.get(f"{local_cloud.api_url}/brokers").json() == {"brokers": [1]}
+    assert [partition["partition"] for partition in httpx.get(partitions).json()] == list(range(PARTITIONS))
+    assert httpx.get(f"{partitions}/1").json()["leader"] == 1
+    assert httpx.get(f"{partitions}/{PARTITIONS}").json() == {"error_code": 40402, "message": "Partition not found."}

@@ -110,15 +110,25 @@ def test_one_mistake_in_every_record_is_one_reason() -> None:
     )
 
 
+def test_millions_of_records_are_refused_before_all_are_read() -> None:
+    began = time.process_time()
+    reason = RequestModel(MODELS["Records"]).refusal(b'{"records":[' + b"0," * 1_000_000 + b"0]}")
+    assert time.process_time() - began < 5
+    assert str(reason).startswith(
+        "[array is too long: must have at most 500 elements but instance has 1000001 elements"
+    )
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"Data": NaN}'])
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     assert RequestModel(MODELS["Record"]).refusal(body) == "[the body is not JSON in UTF-8]"
 
 
 @pytest.mark.parametrize(
-    ("shards", "passes"), [(1, True), (100, True), (0, False), ("2", False), (1.5, False), (None, False)]
+    ("shards", "passes"),
+    [(1, True), (20_000, True), (0, False), (20_001, False), ("2", False), (1.5, False), (None, False)],
 )
-def test_a_new_stream_has_at_least_one_shard(*, shards: object, passes: bool) -> None:
+def test_a_new_stream_has_from_one_shard_to_the_largest_quota(*, shards: object, passes: bool) -> None:
     assert (refusal("NewStream", {"ShardCount": shards}) is None) is passes
 
 

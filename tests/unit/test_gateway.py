@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import MutableMapping
+from typing import Any
 
 import httpx
 import pytest
@@ -9,14 +11,17 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Send
 
 from pinterest_pipeline.local.api_document import read_api
 from pinterest_pipeline.local.authorisation import KnownCredentials
 from pinterest_pipeline.local.cloud import DOCUMENT
-from pinterest_pipeline.local.gateway import MOST_BYTES, application
+from pinterest_pipeline.local.gateway import application
+from pinterest_pipeline.local.http_service import MOST_BYTES
 from pinterest_pipeline.local.integrations import Deployment
 
 SHIPPED = DOCUMENT.read_text(encoding="utf-8")
+DEPLOYMENT = Deployment({"restProxy": "proxy:8082"}, "us-east-1")
 POST = httpx.Request("POST", "http://gateway/topics/a.pin?x=1", json={"records": []}, headers={"X-Mine": "kept"})
 
 
@@ -31,17 +36,27 @@ ECHO = httpx.ASGITransport(Starlette(routes=[Route("/{path:path}", echo, methods
 
 
 def call(
-    request: httpx.Request, proxy: httpx.AsyncBaseTransport = ECHO, known: KnownCredentials | None = None
+    request: httpx.Request,
+    proxy: httpx.AsyncBaseTransport = ECHO,
+    known: KnownCredentials | None = None,
+    path: bytes | None = None,
 ) -> httpx.Response:
-    """Send one request through the gateway to this REST proxy."""
-    return asyncio.run(_call(request, proxy, known or KnownCredentials()))
+    """Send one request through the gateway to this REST proxy, at a path of its own where the URL's will not do."""
+    return asyncio.run(_call(request, proxy, known or KnownCredentials(), path=path))
 
 
 async def _call(
-    request: httpx.Request, proxy: httpx.AsyncBaseTransport, known: KnownCredentials, document: str = SHIPPED
+    request: httpx.Request,
+    proxy: httpx.AsyncBaseTransport,
+    known: KnownCredentials,
+    document: str = SHIPPED,
+    path: bytes | None = None,
 ) -> httpx.Response:
-    api = read_api(document, Deployment({"restProxy": "proxy:8082"}, "us-east-1"))
-    app = application(api, known, client=httpx.AsyncClient(transport=proxy))
+    gateway = application(read_api(document, DEPLOYMENT), known, client=httpx.AsyncClient(transport=proxy))
+
+    async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        await gateway({**scope, "raw_path": path or scope["raw_path"]}, receive, send)
+
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
         return await client.send(request)
 
@@ -75,6 +90,39 @@ def test_an_unknown_route_is_answered_as_api_gateway_does() -> None:
 def test_the_payload_limit_is_exactly_10_mb(size: int, status: int) -> None:
     request = httpx.Request("POST", "http://gateway/topics/a.pin", content=b"x" * size)
     assert call(request).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "status"), [("x" * 70_000, "", 414), ("x" * 11_000, "", 414), ("x", "x" * 11_000, 431)]
+)
+def test_the_limit_of_the_request_line_and_the_headers_is_10_kb(path: str, header: str, status: int) -> None:
+    # httpx itself sends no URL of more than 64 kB.
+    short = httpx.Request("GET", "http://gateway/topics/a", headers={"X-Mine": header})
+    assert call(short, path=f"/topics/{path}".encode()).status_code == status
+
+
+def test_a_header_need_not_be_ascii() -> None:
+    answer = call(httpx.Request("GET", "http://gateway/topics", headers={b"X-Mine": b"\xe9"}))
+    assert answer.json()["headers"]["x-mine"] == "\xe9"
+
+
+def test_a_client_that_leaves_before_its_request_is_whole_is_one_line_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    scope = {"type": "http", "method": "POST", "path": "/topics/a", "raw_path": b"/topics/a", "headers": []}
+
+    async def leave() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def send(_: object) -> None:
+        """Reach nobody."""
+
+    app = application(read_api(SHIPPED, DEPLOYMENT), KnownCredentials(), client=httpx.AsyncClient(transport=ECHO))
+    asyncio.run(app(scope | {"query_string": b""}, leave, send))
+    assert [record.getMessage() for record in caplog.records] == [
+        "POST /topics/a: the client left before its request was whole"
+    ]
 
 
 def test_an_unreachable_rest_proxy_is_a_network_error() -> None:

@@ -12,7 +12,9 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from pinterest_pipeline.local.broker import QUIET
-from pinterest_pipeline.local.rest_proxy import PRODUCE_TYPE, Publisher, Record, application, read_records
+from pinterest_pipeline.local.http_service import MOST_BYTES
+from pinterest_pipeline.local.rest_proxy import Publisher, application
+from pinterest_pipeline.local.rest_requests import BINARY_TYPE, MOST_RECORDS, PRODUCE_TYPE, Record, read_records
 
 Ask = Callable[..., httpx.Response]
 
@@ -26,8 +28,10 @@ def ask() -> Ask:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
             return await client.send(request)
 
-    def ask(method: str, path: str, body: bytes = b"", content_type: str = PRODUCE_TYPE) -> httpx.Response:
-        headers = {"Content-Type": content_type}
+    def ask(
+        method: str, path: str, body: bytes = b"", content_type: str = PRODUCE_TYPE, accept: str = "*/*"
+    ) -> httpx.Response:
+        headers = {"Content-Type": content_type, "Accept": accept}
         return asyncio.run(send(httpx.Request(method, f"http://proxy{path}", content=body, headers=headers)))
 
     return ask
@@ -64,6 +68,42 @@ def test_no_key_and_no_value_are_legal() -> None:
     ]
 
 
+def test_confluents_example_of_json_is_taken() -> None:
+    example = (
+        b'{"records":[{"key":"somekey","value":{"foo":"bar"}},{"value":["foo","bar"],"partition":1},'
+        b'{"value":53.5,"partition":null}]}'
+    )
+    assert read_records(example) == [
+        Record(b'"somekey"', b'{"foo":"bar"}'),
+        Record(None, b'["foo","bar"]', 1),
+        Record(None, b"53.5"),
+    ]
+
+
+def test_confluents_example_of_bytes_is_taken() -> None:
+    example = (
+        b'{"records":[{"key":"a2V5","value":"Y29uZmx1ZW50"},{"value":"a2Fma2E=","partition":1},{"value":"bG9ncw=="}]}'
+    )
+    assert read_records(example, BINARY_TYPE) == [
+        Record(b"key", b"confluent"),
+        Record(None, b"kafka", 1),
+        Record(None, b"logs"),
+    ]
+
+
+def test_a_partition_of_the_request_is_every_records() -> None:
+    assert read_records(b'{"records":[{"value":1},{"value":2}]}', partition=2) == [
+        Record(None, b"1", 2),
+        Record(None, b"2", 2),
+    ]
+
+
+@pytest.mark.parametrize("value", ["5", '"not Base64"', '"YQ"', '"\u00e9"'])
+def test_a_value_that_is_not_base64_is_422(ask: Ask, value: str) -> None:
+    answer = ask("POST", "/topics/a.pin", f'{{"records":[{{"value":{value}}}]}}'.encode(), BINARY_TYPE)
+    assert (answer.status_code, answer.json()["error_code"]) == (422, 42203)
+
+
 def test_half_a_surrogate_pair_stays_an_escape() -> None:
     assert read_records(rb'{"records":[{"value":"\ud800"}]}') == [Record(None, rb'"\ud800"')]
 
@@ -82,7 +122,11 @@ def test_half_a_surrogate_pair_stays_an_escape() -> None:
         (b'{"records":[]}', 422),
         (b'{"records":{}}', 422),
         (b'{"records":[1]}', 422),
-        (b'{"records":[{"value":1,"partition":0}]}', 422),
+        (b'{"records":[{"value":1,"headers":[]}]}', 422),
+        (b'{"records":[{"value":1,"partition":-1}]}', 422),
+        (b'{"records":[{"value":1,"partition":"0"}]}', 422),
+        (b'{"records":[{"value":1,"partition":true}]}', 422),
+        (b'{"records":[{"value":1,"partition":2147483648}]}', 422),
     ],
 )
 def test_a_malformed_request_is_422(ask: Ask, body: bytes, code: int) -> None:
@@ -92,7 +136,7 @@ def test_a_malformed_request_is_422(ask: Ask, body: bytes, code: int) -> None:
     assert answer.headers["content-type"] == "application/vnd.kafka.v2+json"
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "application/vnd.kafka.binary.v2+json", ""])
+@pytest.mark.parametrize("content_type", ["application/json", "application/vnd.kafka.avro.v2+json", ""])
 def test_another_content_type_is_415(ask: Ask, content_type: str) -> None:
     answer = ask("POST", "/topics/a.pin", b"{}", content_type)
     assert (answer.status_code, json.loads(answer.content)) == (
@@ -123,3 +167,37 @@ def test_a_record_that_fails_for_its_caller_or_its_topic_says_so(error: int, cod
 def test_an_unknown_path_is_404(ask: Ask) -> None:
     answer = ask("GET", "/nothing")
     assert (answer.status_code, answer.json()) == (404, {"error_code": 404, "message": "HTTP 404 Not Found"})
+
+
+@pytest.mark.parametrize("path", ["/topics/a/b", "/topics/a/partitions/x", "/topics/a/partitions/-1", "/consumers/g"])
+def test_what_the_docstring_leaves_out_is_404(ask: Ask, path: str) -> None:
+    assert ask("GET", path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/topics/a.pin", "/topics/a.pin/", "/topics/a.pin/partitions/0"])
+def test_another_method_is_told_which_there_are(ask: Ask, path: str) -> None:
+    answer = ask("DELETE", path)
+    assert (answer.status_code, answer.json()["error_code"]) == (405, 405)
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("*/*", 200),
+        ("application/*", 200),
+        ("application/vnd.kafka.v2+json, application/vnd.kafka+json, application/json", 200),
+        ("text/html, application/json; q=0.5", 200),
+        ("text/html", 406),
+        ("application/vnd.kafka.v2+json; q=0", 406),
+    ],
+)
+def test_an_answer_is_of_a_type_that_the_caller_accepts(ask: Ask, accept: str, status: int) -> None:
+    answer = ask("GET", "/", accept=accept)
+    assert (answer.status_code, answer.json().get("error_code")) == (status, None if status == 200 else 406)
+
+
+def test_a_request_has_limits(ask: Ask) -> None:
+    many = b'{"records":[' + b"{}," * MOST_RECORDS + b"{}]}"
+    assert ask("POST", "/topics/a.pin", many).json()["message"] == "a request has at most 100000 records; got 100001"
+    assert ask("POST", "/topics/a.pin", b" " * (MOST_BYTES + 1)).status_code == 413

@@ -20,6 +20,9 @@ MOST_KEY = 256
 MOST_RECORD_BYTES = 2**20
 """What Kinesis takes in one record, its data and its key together."""
 
+MOST_SHARDS = 20_000
+"""The largest default quota of an account (docs.aws.amazon.com, Kinesis' quotas); what it has left, Kinesis knows."""
+
 MARK = "  # From the declaration by scripts/api_models.py; nothing behind this line is written by hand.\n"
 """Where the models begin in the document; they go to its end."""
 
@@ -44,7 +47,9 @@ def request_models() -> dict[str, Schema]:
     return {
         "Record": _object("One record.", {"Data": data, "PartitionKey": key}),
         "Records": _object("Records for one request.", {"records": _records({"data": data, "partition-key": key})}),
-        "NewStream": _object("A stream to create.", {"ShardCount": {"type": "integer", "minimum": 1}}),
+        "NewStream": _object(
+            "A stream to create.", {"ShardCount": {"type": "integer", "minimum": 1, "maximum": MOST_SHARDS}}
+        ),
     }
 
 

@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -26,12 +25,12 @@ from pinterest_pipeline.local.authorisation import NO_SIGNATURE, Call, KnownCred
 from pinterest_pipeline.local.aws_integration import Account, content_type, execute
 from pinterest_pipeline.local.gateway_responses import BAD_REQUEST_BODY, GatewayResponse
 from pinterest_pipeline.local.http_integration import forward
+from pinterest_pipeline.local.http_service import MOST_BYTES, answer_nobody, read_body, serve
 from pinterest_pipeline.local.integrations import JSON, Deployment, HttpProxy
 from pinterest_pipeline.local.kinesis import REGION
-from pinterest_pipeline.local.processes import HOST
 
-MOST_BYTES = 10 * 2**20
-"""API Gateway's payload limit."""
+MOST_LINE_BYTES = 10_240
+"""API Gateway's limit of a request's line and header values together."""
 
 _log = logging.getLogger("gateway")
 _METHODS = ["GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH"]
@@ -57,12 +56,16 @@ class Gateway:
     async def handle(self, request: Request) -> Response:
         """Return the answer to one request."""
         path = request.scope["raw_path"].decode("ascii")
+        line, headers = len(path + _query(request)), sum(len(value) for _, value in request.headers.raw)
+        if line + headers > MOST_LINE_BYTES:
+            reason = f"Request line and headers exceed {MOST_LINE_BYTES} bytes."
+            return PlainTextResponse(reason, 414 if line > MOST_LINE_BYTES else 431)
         found = self._api.find(request.method, path)
         if found is None:
             # What API Gateway says of a route it does not have.
             return _message(403, NO_SIGNATURE)
         operation, parameters = found
-        body = await _body(request)
+        body = await read_body(request)
         if body is None:
             # Found out in front of the API itself: plain text, unlike every other answer.
             return PlainTextResponse(f"HTTP content length exceeded {MOST_BYTES} bytes.", 413)
@@ -112,9 +115,10 @@ def application(
         account: Where Kinesis is; None where nothing is behind the routes that need it.
         client: Sends requests on; by default one of its own.
     """
-    # What is open at most is the callers' choice, and no proxy of the environment may come between.
+    # What is open at most is the callers' choice, how long an answer takes the document's, and no proxy of the
+    # environment may come between.
     unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-    shared = client or httpx.AsyncClient(limits=unlimited, trust_env=False)
+    shared = client or httpx.AsyncClient(limits=unlimited, timeout=httpx.Timeout(None), trust_env=False)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -122,7 +126,11 @@ def application(
             yield
 
     gateway = Gateway(api, known, account, shared)
-    return Starlette(routes=[Route("/{path:path}", gateway.handle, methods=_METHODS)], lifespan=lifespan)
+    return Starlette(
+        routes=[Route("/{path:path}", gateway.handle, methods=_METHODS)],
+        lifespan=lifespan,
+        exception_handlers={ClientDisconnect: answer_nobody},
+    )
 
 
 def _url(request: Request, path: str) -> str:
@@ -133,16 +141,6 @@ def _url(request: Request, path: str) -> str:
 def _query(request: Request) -> str:
     query = request.scope["query_string"].decode("ascii")
     return f"?{query}" if query else ""
-
-
-async def _body(request: Request) -> bytes | None:
-    kept, size = [], 0
-    # Read to the end even when too large: a client that is still sending would not see the answer.
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= MOST_BYTES:
-            kept.append(chunk)
-    return b"".join(kept) if size <= MOST_BYTES else None
 
 
 def _message(status: int, text: str) -> Response:
@@ -180,7 +178,7 @@ def main() -> None:
     known = KnownCredentials.from_environment()
     checked = ", ".join(sorted(known.checks())) or "off: no credentials in the environment"
     _log.info("authorisation: %s", checked)
-    uvicorn.run(application(api, known, account), host=HOST, port=options.port)
+    serve(application(api, known, account), options.port, access_log=True)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ async def forward(
     onward = httpx.Request(
         call.method if integration.method == ANY else integration.method,
         integration.address(parameters) + mark + query,
-        headers=_forwarded(call.headers.items()),
+        # As the server decoded them; httpx itself takes ASCII only.
+        headers=httpx.Headers(_forwarded(call.headers.items()), encoding="latin-1"),
         content=call.body,
     )
     answer = await client.send(onward, stream=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft4Validator
@@ -12,6 +13,7 @@ from pinterest_pipeline.local.strict_json import TYPE_NAMES, parse
 
 _MOST_SHOWN = 200
 _MOST_REASONS = 10
+_MOST_FAULTS = 1000
 
 
 class RequestModel:
@@ -41,8 +43,9 @@ class RequestModel:
             value = parse(body)
         except ValueError:
             return "[the body is not JSON in UTF-8]"
-        # One record's mistake is often every record's.
-        reasons = list(dict.fromkeys(map(_reason, self._validator.iter_errors(value))))
+        # One record's mistake is often every record's, and an endless list of them is not read to its end.
+        faults = islice(self._validator.iter_errors(value), _MOST_FAULTS)
+        reasons = list(dict.fromkeys(map(_reason, faults)))
         return f"[{', '.join(reasons[:_MOST_REASONS])}]" if reasons else None
 
 
@@ -80,6 +83,10 @@ def _too_small(least: float, found: float) -> str:
     return f"numeric instance is lower than the required minimum (minimum: {least}, found: {found})"
 
 
+def _too_large(most: float, found: float) -> str:
+    return f"numeric instance is greater than the required maximum (maximum: {most}, found: {found})"
+
+
 def _pattern(pattern: str, found: str) -> str:
     return f'ECMA 262 regex "{pattern}" does not match input string "{_shown(found)}"'
 
@@ -92,6 +99,7 @@ _WORDING: Mapping[str, Callable[[Any, Any], str]] = {
     "minItems": _too_few,
     "maxItems": _too_many,
     "minimum": _too_small,
+    "maximum": _too_large,
     "pattern": _pattern,
 }
 

@@ -1,39 +1,44 @@
-"""A stand-in for Confluent REST Proxy, API v2: the JSON part of producing, and the topics' metadata.
+"""A stand-in for Confluent REST Proxy, API v2: producing JSON and bytes, and metadata of topics and brokers.
 
 It speaks the published protocol (docs.confluent.io, "API Reference for Confluent REST Proxy", v2) over a real Kafka
-producer. Not there: other embedded formats, consumers, a record's own choice of partition, topic configurations.
+producer. Not there: formats that need a schema registry (Avro, Protobuf, JSON schema: 415), consumers and partitions'
+offsets (404), topics' configurations (empty). Unlike the original it limits a request to 10 MB and 100,000 records.
 """
 
 import argparse
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import uvicorn
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin._metadata import TopicMetadata
+from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
-from pinterest_pipeline.local.processes import HOST
-from pinterest_pipeline.local.strict_json import compact, parse
+from pinterest_pipeline.local.http_service import answer_nobody, read_body, serve
+from pinterest_pipeline.local.rest_requests import FORMATS, ProxyError, Record, read_records
+from pinterest_pipeline.local.strict_json import compact
 
-PRODUCE_TYPE = "application/vnd.kafka.json.v2+json"
+Handler = Callable[[Request, bytes], Response]
+
 ANSWER_TYPE = "application/vnd.kafka.v2+json"
 
-NEVER, RETRIABLE = 1, 2
-"""A failed record's error code: it can never pass, or it may pass when sent again.
+NEVER, RETRIABLE = 50002, 50003
+"""A failed record's error code: it can never pass, or it may pass when sent again. The documents say 1 and 2.
 
 What fails for its caller or its topic has the code of the same failure of a whole request.
 """
 
 _UNAUTHENTICATED, _UNAUTHORISED = 40101, 40301
-_TOPIC_NOT_FOUND, _NOT_JSON, _UNPROCESSABLE, _KAFKA_ERROR = 40401, 42203, 422, 50002
+_ANSWER_TYPES = (ANSWER_TYPE, "application/vnd.kafka+json", "application/json")
+_TOPIC_NOT_FOUND, _PARTITION_NOT_FOUND = 40401, 40402
+_WHERE_THE_KEY_SAYS = -1
 _METADATA_SECONDS = 10
 # Below the gateway's 29 s, so that a client learns each record's fate instead of a time-out.
 _DELIVERY_SECONDS = 20
@@ -60,40 +65,6 @@ _PRODUCER = {
 }
 
 
-class ProxyError(Exception):
-    """Raised to answer a request with one of the published error bodies."""
-
-    def __init__(self, status: int, code: int, message: str) -> None:
-        """Keep the HTTP status, the error code and the message of the answer."""
-        super().__init__(message)
-        self.status = status
-        self.code = code
-
-
-@dataclass(frozen=True)
-class Record:
-    """One record of a request as Kafka gets it; no key and no value are both legal."""
-
-    key: bytes | None
-    value: bytes | None
-
-
-def read_records(body: bytes) -> list[Record]:
-    """Return the records of a produce request.
-
-    Raises:
-        ProxyError: The body is not JSON, or not of the request's shape.
-    """
-    try:
-        request = parse(body)
-    except ValueError as error:
-        raise ProxyError(422, _NOT_JSON, f"Conversion of JSON to Object failed: {error}") from error
-    records = request.get("records") if isinstance(request, dict) else None
-    if not isinstance(records, list) or not records:
-        raise ProxyError(422, _UNPROCESSABLE, "records must not be empty")
-    return [_read_record(place, record) for place, record in enumerate(records)]
-
-
 def error_body(code: int, message: str) -> bytes:
     """Return the body of a failed request."""
     return compact({"error_code": code, "message": message})
@@ -101,7 +72,12 @@ def error_body(code: int, message: str) -> bytes:
 
 def describe(topic: TopicMetadata) -> Mapping[str, object]:
     """Return a topic's metadata as the proxy publishes it."""
-    partitions = [
+    return {"name": topic.topic, "configs": {}, "partitions": describe_partitions(topic)}
+
+
+def describe_partitions(topic: TopicMetadata) -> list[Mapping[str, object]]:
+    """Return the metadata of a topic's partitions, in order."""
+    return [
         {
             "partition": number,
             "leader": partition.leader,
@@ -112,7 +88,6 @@ def describe(topic: TopicMetadata) -> Mapping[str, object]:
         }
         for number, partition in sorted(topic.partitions.items())
     ]
-    return {"name": topic.topic, "configs": {}, "partitions": partitions}
 
 
 class Publisher:
@@ -134,12 +109,28 @@ class Publisher:
         Raises:
             ProxyError: The broker does not answer.
         """
-        try:
-            found = self._producer.list_topics(timeout=_METADATA_SECONDS).topics
-        except KafkaException as error:
-            raise ProxyError(500, _KAFKA_ERROR, f"Kafka error: {error.args[0].str()}") from error
+        found = self._cluster().topics
         self._known = frozenset(found)
         return {name: topic for name, topic in sorted(found.items()) if not name.startswith("__")}
+
+    def topic(self, name: str) -> TopicMetadata:
+        """Return a topic.
+
+        Raises:
+            ProxyError: There is no such topic, or the broker does not answer.
+        """
+        found = self.topics().get(name)
+        if found is None:
+            raise ProxyError(404, _TOPIC_NOT_FOUND, "Topic not found.")
+        return found
+
+    def brokers(self) -> list[int]:
+        """Return the ids of the brokers.
+
+        Raises:
+            ProxyError: None of them answers.
+        """
+        return sorted(self._cluster().brokers)
 
     def send(self, topic: str, records: Sequence[Record]) -> Mapping[str, object]:
         """Send the records and return the answer when the fate of the last one is known; blocks until then.
@@ -147,19 +138,30 @@ class Publisher:
         Raises:
             ProxyError: There is no such topic, or the broker does not answer.
         """
-        if topic not in self._known and topic not in self.topics():
-            raise ProxyError(404, _TOPIC_NOT_FOUND, "Topic not found.")
+        if topic not in self._known:
+            self.topic(topic)
         fates = _Fates(len(records))
         for place, record in enumerate(records):
             try:
                 self._producer.produce(
-                    topic, value=record.value, key=record.key, on_delivery=partial(fates.delivered, place)
+                    topic,
+                    value=record.value,
+                    key=record.key,
+                    partition=_WHERE_THE_KEY_SAYS if record.partition is None else record.partition,
+                    on_delivery=partial(fates.delivered, place),
                 )
             except KafkaException as error:
                 fates.settle(place, _failure(error.args[0]))
             except BufferError:
                 fates.settle(place, _offset(error_code=RETRIABLE, error="the producer's queue is full"))
         return {"offsets": fates.wait(), "key_schema_id": None, "value_schema_id": None}
+
+    def _cluster(self) -> ClusterMetadata:
+        try:
+            found: ClusterMetadata = self._producer.list_topics(timeout=_METADATA_SECONDS)
+        except KafkaException as error:
+            raise ProxyError(500, NEVER, f"Kafka error: {error.args[0].str()}") from error
+        return found
 
     def _report(self) -> None:
         while True:
@@ -194,46 +196,65 @@ class _Fates:
 def application(publisher: Publisher) -> Starlette:
     """Return the web application over a publisher."""
 
-    async def produce(request: Request) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != PRODUCE_TYPE:
+    def produce(request: Request, body: bytes) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in FORMATS:
             raise HTTPException(415)
-        body = await request.body()
-        return await run_in_threadpool(_produce, publisher, request.path_params["topic"], body)
+        topic, partition = request.path_params["topic"], request.path_params.get("partition")
+        if partition is not None:
+            _partition(publisher.topic(topic), partition)
+        return _answer(publisher.send(topic, read_records(body, kind, partition)))
 
-    def topics(_: Request) -> Response:
-        return _answer(200, compact(list(publisher.topics())))
+    def topic(request: Request, _: bytes) -> Response:
+        return _answer(describe(publisher.topic(request.path_params["topic"])))
 
-    def topic(request: Request) -> Response:
-        found = publisher.topics().get(request.path_params["topic"])
-        if found is None:
-            raise ProxyError(404, _TOPIC_NOT_FOUND, "Topic not found.")
-        return _answer(200, compact(describe(found)))
+    def partitions(request: Request, _: bytes) -> Response:
+        return _answer(describe_partitions(publisher.topic(request.path_params["topic"])))
 
-    return Starlette(
+    def partition(request: Request, _: bytes) -> Response:
+        found = publisher.topic(request.path_params["topic"])
+        return _answer(_partition(found, request.path_params["partition"]))
+
+    app = Starlette(
         routes=[
-            Route("/topics", topics),
-            Route("/topics/{topic}", topic, methods=["GET"]),
-            Route("/topics/{topic}", produce, methods=["POST"]),
+            *_resource("/", GET=lambda *_: _answer({})),
+            *_resource("/brokers", GET=lambda *_: _answer({"brokers": publisher.brokers()})),
+            *_resource("/topics", GET=lambda *_: _answer(list(publisher.topics()))),
+            *_resource("/topics/{topic}", GET=topic, POST=produce),
+            *_resource("/topics/{topic}/partitions", GET=partitions),
+            *_resource("/topics/{topic}/partitions/{partition:int}", GET=partition, POST=produce),
         ],
-        exception_handlers={ProxyError: _answer_proxy_error, HTTPException: _answer_http_error},
+        exception_handlers={
+            ProxyError: _answer_proxy_error,
+            HTTPException: _answer_http_error,
+            ClientDisconnect: answer_nobody,
+        },
     )
+    # A redirect would name this address, which callers of the gateway do not reach.
+    app.router.redirect_slashes = False
+    return app
 
 
-def _produce(publisher: Publisher, topic: str, body: bytes) -> Response:
-    return _answer(200, compact(publisher.send(topic, read_records(body))))
+def _resource(path: str, **handlers: Handler) -> list[Route]:
+    """Return what answers at a path, also with a slash at its end: one route for all methods, which then knows them."""
+
+    async def answer(request: Request) -> Response:
+        body = await read_body(request)
+        if body is None:
+            raise HTTPException(413)
+        accepted = parse_accept_header(request.headers.get("accept", "*/*"), MIMEAccept)
+        if accepted.best_match(_ANSWER_TYPES) is None:
+            raise HTTPException(406)
+        return await run_in_threadpool(handlers["GET" if request.method == "HEAD" else request.method], request, body)
+
+    return [Route(one, answer, methods=list(handlers)) for one in sorted({path, f"{path.rstrip('/')}/"})]
 
 
-def _read_record(place: int, record: object) -> Record:
-    if not isinstance(record, dict) or not record.keys() <= {"key", "value"}:
-        raise ProxyError(422, _UNPROCESSABLE, f"records[{place}] must be an object of a key and a value")
-    try:
-        return Record(_serialised(record.get("key")), _serialised(record.get("value")))
-    except ValueError as error:
-        raise ProxyError(422, _NOT_JSON, f"Conversion of JSON to Object failed: records[{place}]: {error}") from error
-
-
-def _serialised(value: object) -> bytes | None:
-    return None if value is None else compact(value)
+def _partition(topic: TopicMetadata, number: int) -> Mapping[str, object]:
+    found = next((one for one in describe_partitions(topic) if one["partition"] == number), None)
+    if found is None:
+        raise ProxyError(404, _PARTITION_NOT_FOUND, "Partition not found.")
+    return found
 
 
 def _failure(error: KafkaError) -> Mapping[str, object]:
@@ -246,21 +267,21 @@ def _offset(
     return {"partition": partition, "offset": offset, "error_code": error_code, "error": error}
 
 
-def _answer(status: int, body: bytes) -> Response:
-    return Response(body, status, media_type=ANSWER_TYPE)
+def _answer(content: object) -> Response:
+    return Response(compact(content), media_type=ANSWER_TYPE)
 
 
 async def _answer_proxy_error(_: Request, error: Exception) -> Response:
     if not isinstance(error, ProxyError):
         raise error
-    return _answer(error.status, error_body(error.code, str(error)))
+    return Response(error_body(error.code, str(error)), error.status, media_type=ANSWER_TYPE)
 
 
 async def _answer_http_error(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     message = f"HTTP {error.status_code} {error.detail}"
-    return _answer(error.status_code, error_body(error.status_code, message))
+    return Response(error_body(error.status_code, message), error.status_code, error.headers, media_type=ANSWER_TYPE)
 
 
 def main() -> None:
@@ -270,7 +291,7 @@ def main() -> None:
     parser.add_argument("--bootstrap", required=True, help="the broker's address")
     options = parser.parse_args()
     producer = Producer({"bootstrap.servers": options.bootstrap, **_PRODUCER})
-    uvicorn.run(application(Publisher(producer)), host=HOST, port=options.port, access_log=False)
+    serve(application(Publisher(producer)), options.port, access_log=False)
 
 
 if __name__ == "__main__":
