@@ -44,7 +44,7 @@ class FailingProducer:
         self._error = error
 
     def list_topics(self, **_: object) -> SimpleNamespace:
-        return SimpleNamespace(topics={"a.topic": None})
+        return SimpleNamespace(topics={"a.topic": SimpleNamespace(topic="a.topic")})
 
     def produce(self, *_: object, **__: object) -> NoReturn:
         raise KafkaException(self._error)
@@ -148,8 +148,8 @@ def test_another_content_type_is_415(ask: Ask, content_type: str) -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (KafkaError.MSG_SIZE_TOO_LARGE, 1),
-        (KafkaError.NOT_ENOUGH_REPLICAS, 2),
+        (KafkaError.MSG_SIZE_TOO_LARGE, 50002),
+        (KafkaError.NOT_ENOUGH_REPLICAS, 50003),
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, 40301),
         (KafkaError.UNKNOWN_TOPIC_OR_PART, 40401),
     ],
