@@ -3,17 +3,20 @@
 import asyncio
 import json
 from collections.abc import MutableMapping
+from functools import cache
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Send
 
-from pinterest_pipeline.local.api_document import read_api
+from pinterest_pipeline.local.api_document import Api, read_api
 from pinterest_pipeline.local.authorisation import KnownCredentials
 from pinterest_pipeline.local.cloud import DOCUMENT
 from pinterest_pipeline.local.gateway import application
@@ -35,6 +38,12 @@ async def echo(request: Request) -> Response:
 ECHO = httpx.ASGITransport(Starlette(routes=[Route("/{path:path}", echo, methods=["GET", "POST"])]))
 
 
+@cache
+def read(document: str) -> Api:
+    """Read a document once: it takes longer than many requests."""
+    return read_api(document, DEPLOYMENT)
+
+
 def call(
     request: httpx.Request,
     proxy: httpx.AsyncBaseTransport = ECHO,
@@ -52,7 +61,7 @@ async def _call(
     document: str = SHIPPED,
     path: bytes | None = None,
 ) -> httpx.Response:
-    gateway = application(read_api(document, DEPLOYMENT), known, client=httpx.AsyncClient(transport=proxy))
+    gateway = application(read(document), known, client=httpx.AsyncClient(transport=proxy))
 
     async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         await gateway({**scope, "raw_path": path or scope["raw_path"]}, receive, send)
@@ -106,6 +115,18 @@ def test_a_header_need_not_be_ascii() -> None:
     assert answer.json()["headers"]["x-mine"] == "\xe9"
 
 
+TARGET = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=30)
+HEADER = st.binary(max_size=20).filter(lambda value: not set(value) & {0, 10, 13})
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(TARGET, HEADER, st.sampled_from(["GET", "POST", "PUT", "DELETE"]), st.text(max_size=20).map(str.encode))
+def test_no_request_fails_in_the_gateway_itself(target: str, header: bytes, method: str, body: bytes) -> None:
+    headers = [(b"X-Mine", header), (b"Content-Type", header)]
+    request = httpx.Request(method, "http://gateway/x", headers=headers, content=body)
+    assert call(request, path=f"/{target}".encode()).status_code in {201, 400, 403, 404, 405, 415}
+
+
 def test_a_client_that_leaves_before_its_request_is_whole_is_one_line_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -118,7 +139,7 @@ def test_a_client_that_leaves_before_its_request_is_whole_is_one_line_in_the_log
     async def send(_: object) -> None:
         """Reach nobody."""
 
-    app = application(read_api(SHIPPED, DEPLOYMENT), KnownCredentials(), client=httpx.AsyncClient(transport=ECHO))
+    app = application(read(SHIPPED), KnownCredentials(), client=httpx.AsyncClient(transport=ECHO))
     asyncio.run(app(scope | {"query_string": b""}, leave, send))
     assert [record.getMessage() for record in caplog.records] == [
         "POST /topics/a: the client left before its request was whole"

@@ -10,11 +10,21 @@ from typing import NoReturn, cast
 import httpx
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pinterest_pipeline.local.broker import QUIET
 from pinterest_pipeline.local.http_service import MOST_BYTES
 from pinterest_pipeline.local.rest_proxy import Publisher, application
-from pinterest_pipeline.local.rest_requests import BINARY_TYPE, MOST_RECORDS, PRODUCE_TYPE, Record, read_records
+from pinterest_pipeline.local.rest_requests import (
+    BINARY_TYPE,
+    FORMATS,
+    MOST_RECORDS,
+    PRODUCE_TYPE,
+    ProxyError,
+    Record,
+    read_records,
+)
 
 Ask = Callable[..., httpx.Response]
 
@@ -96,6 +106,27 @@ def test_a_partition_of_the_request_is_every_records() -> None:
         Record(None, b"1", 2),
         Record(None, b"2", 2),
     ]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["key", "value", "x"]), inner),
+    max_leaves=5,
+)
+PARTITION = st.sampled_from([None, 0, 2, -1, "0", True, 1.0, 2**31])
+RECORD = st.fixed_dictionaries({}, optional={"key": JSON, "value": JSON, "partition": PARTITION}) | JSON
+BODY = st.builds(lambda records: json.dumps({"records": records}).encode(), st.lists(RECORD, max_size=3) | JSON)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(BODY | JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=20), st.sampled_from([*FORMATS]))
+def test_every_body_becomes_records_or_a_published_error(body: bytes, kind: str) -> None:
+    found: tuple[int, int] | int
+    try:
+        found = len(read_records(body, kind))
+    except ProxyError as refused:
+        found = refused.status, refused.code
+    assert found in {(422, 422), (422, 42203)} or found == len(json.loads(body)["records"])
 
 
 @pytest.mark.parametrize("value", ["5", '"not Base64"', '"YQ"', '"\u00e9"'])
