@@ -30,6 +30,7 @@ need_java() {
 need_servers() {
     local missing=()
     command -v chromium >/dev/null || missing+=(chromium)
+    command -v postgres >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null || missing+=(postgresql)
     command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
     [ ${#missing[@]} -gt 0 ] || return 0
     if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then

@@ -14,6 +14,7 @@ from pyspark.sql import Column, DataFrame, Observation
 from pinterest_pipeline.checkpoints import Batch
 from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.observe import Counts
+from pinterest_pipeline.paths import literal_path
 
 
 def staging_of(checkpoints: Path, queries: str, entity: Entity) -> Path:
@@ -49,6 +50,6 @@ def staged(rows: DataFrame, folder: Path, batch: Batch, rejected: Column) -> Ite
     passed = Observation()
     try:
         rows.observe(passed, *Counts.columns(rejected)).write.parquet(str(attempt))
-        yield rows.sparkSession.read.schema(rows.schema).parquet(str(attempt)), Counts.of(passed.get)
+        yield rows.sparkSession.read.schema(rows.schema).parquet(literal_path(str(attempt))), Counts.of(passed.get)
     finally:
         shutil.rmtree(attempt, ignore_errors=True)

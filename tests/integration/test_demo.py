@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,20 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "demo.py"
 PEOPLE = 40
 
 
+# What a person may have in the environment, and nothing of the demo may use.
+ELSEWHERE = {
+    "AWS_PROFILE": "unknown-here",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "all_proxy": "socks5://127.0.0.1:9",
+}
+
+
 def run_demo(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=1100)
+    environment = os.environ | ELSEWHERE
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=1100, env=environment)
 
 
 def write_folder(folder: Path, lines: dict[Entity, list[dict[str, Any] | str]]) -> None:

@@ -51,6 +51,18 @@ def all_gone(processes: list[psutil.Process]) -> bool:
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
 
+def test_a_service_has_nothing_of_the_person_s_proxies_profiles_and_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "all_proxy", "MINE"):
+        monkeypatch.setenv(name, "of the person")
+    show = "import os; print(sorted(n for n, v in os.environ.items() if v == 'of the person'))"
+    service = Service("shows", [sys.executable, "-c", show], tmp_path)
+
+    assert eventually(lambda: service.has_logged("['MINE']"))
+    service.stop()
+
+
 @pytest.mark.parametrize(
     ("number", "command"),
     [(signal.SIGTERM, SLEEP), (signal.SIGKILL, SLEEP), (signal.SIGKILL, [sys.executable, "-c", STUBBORN])],

@@ -15,7 +15,7 @@ from pinterest_pipeline.errors import LocalCloudError
 from pinterest_pipeline.local.broker import QUIET
 from pinterest_pipeline.local.cloud import LocalCloud
 from pinterest_pipeline.local.landing import LandedFile, Landing
-from pinterest_pipeline.local.processes import Service
+from pinterest_pipeline.local.processes import Service, personal_environment
 from tests.integration.conftest import StartSink
 from tests.integration.kafka import eventually, landed_files, landed_lines, numbered, post
 
@@ -126,7 +126,9 @@ def test_it_lands_on_s3_and_goes_on_there(
     landed: list[int] = []
     for end in (100, 200):
         post(local_cloud.api_url, topic, numbered(range(end - 100, end)))
-        service = start_sink("s3://landing/some/prefix", "--s3-endpoint", s3_endpoint)
+        service = start_sink(
+            "s3://landing/some/prefix", "--s3-endpoint", s3_endpoint, environment=personal_environment()
+        )
         landed = wait_for_rows(landing, topic, end)
         service.stop()
     assert landed == list(range(200))

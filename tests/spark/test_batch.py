@@ -6,10 +6,12 @@ from pyspark.sql import SparkSession
 
 from pinterest_pipeline import refine as refining
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER
+from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.ingest.landing import Reader, ingest_landing
 from pinterest_pipeline.publish import ANSWERS, publish
 from pinterest_pipeline.refine import replay
 from pinterest_pipeline.tables import Lake, table_version
-from tests.spark.landed import bring_in, keyed, land, mend, record
+from tests.spark.landed import NAMES, bring_in, keyed, land, mend, record
 
 Pass = Callable[[], None]
 
@@ -35,6 +37,23 @@ def test_every_line_becomes_one_raw_row_that_knows_where_it_stood(
         f"topics/test-0001.user/partition=0/test-0001.user+0+0000000007.json:000000000{line}" for line in (1, 2)
     ]
     assert {row["origin"] for row in rows} == {"s3"}
+
+
+@pytest.mark.entities(USER)
+def test_a_folder_whose_name_looks_like_a_pattern_is_that_folder_and_no_other(
+    spark: SparkSession, lake: Lake, tmp_path: Path
+) -> None:
+    land(tmp_path / "land [24]*", USER, 0, keyed(USER, 1))
+    land(tmp_path / "land 2 of a neighbour", USER, 0, keyed(USER, 2))
+
+    bring_in(spark, lake, tmp_path / "land [24]*", str(tmp_path / "checks {1,2}[3]?"))
+
+    assert [row["ind"] for row in spark.table(lake.clean(USER)).collect()] == [1]
+
+
+def test_auto_loader_which_cannot_be_told_so_refuses_such_a_folder(spark: SparkSession, lake: Lake) -> None:
+    with pytest.raises(StageError, match="as a pattern"):
+        ingest_landing(spark, lake, NAMES, "/Volumes/land [2024]", "/Volumes/checks", Reader.AUTO_LOADER)
 
 
 def test_a_second_run_with_nothing_new_writes_nothing(

@@ -44,6 +44,15 @@ def test_keys_come_from_the_options_a_profile_or_the_default_chain(options: dict
     assert signer(**options) == key
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "proxies"), [("http://127.0.0.1:4566", {}), ("http://localhost:4566", {}), ("", None)]
+)
+def test_a_proxy_of_the_environment_is_for_other_machines(endpoint: str, proxies: dict[str, str] | None) -> None:
+    client = cast("Any", connect(parse({"streamName": "pins", "region": "us-east-1", "endpoint": endpoint} | KEYS)))
+
+    assert client.meta.config.proxies == proxies
+
+
 def test_a_role_gives_keys_of_its_own() -> None:
     assert signer(roleArn=ROLE, roleExternalId="theirs", roleSessionName="me", **KEYS).startswith("ASIA")
 

@@ -12,6 +12,7 @@ from pinterest_pipeline.entities import ENTITIES, Names
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest.raw import QUERIES, append_raw
 from pinterest_pipeline.observe import recorded, spool_of
+from pinterest_pipeline.paths import is_pattern, literal_path
 from pinterest_pipeline.streams import run_to_end
 from pinterest_pipeline.tables import Lake, Origin
 
@@ -42,7 +43,8 @@ def ingest_landing(
         reader: How new files are found.
 
     Raises:
-        StageError: A topic's folder is not there, and then nothing is read; or a query failed, and it resumes where
+        StageError: A topic's folder is not there, or has a name that the reader would take for a pattern, and then
+            nothing is read; or a query failed, and it resumes where
             it stopped when it is started again.
     """
     # Every folder is looked at before the first query starts: none is left running when another cannot start.
@@ -52,6 +54,8 @@ def ingest_landing(
 
 
 def _files(spark: SparkSession, folder: str, reader: Reader) -> DataFrame:
+    if reader is Reader.AUTO_LOADER and is_pattern(folder):
+        raise StageError(f"Auto Loader would read {folder} as a pattern: use a landing without any of * ? [ ] {{ }} \\")
     stream = spark.readStream.schema("value STRING").option("wholetext", value=True).option("pathGlobFilter", "*.json")
     stream = stream.option("recursiveFileLookup", value=True)
     if reader is Reader.AUTO_LOADER:
@@ -64,7 +68,7 @@ def _files(spark: SparkSession, folder: str, reader: Reader) -> DataFrame:
         # Spark forgets files by age: without this, a file that is copied in with an old date would never be read.
         stream = stream.format("text").option("maxFileAge", "36500d").option("maxFilesPerTrigger", _FILES_PER_BATCH)
     try:
-        return stream.load(folder)
+        return stream.load(folder if reader is Reader.AUTO_LOADER else literal_path(folder))
     except AnalysisException as error:
         raise StageError(
             f"expected landed files in {folder}, but it cannot be read; has the sink written, and is --landing right?"

@@ -1,6 +1,8 @@
 """boto3's client for Kinesis, signed as the options say."""
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.config import Config
@@ -62,6 +64,8 @@ def connect(options: "Options") -> "Calls":
             endpoint_url=options.endpoint or None,
             config=Config(
                 retries={"mode": "standard", "total_max_attempts": 1},
+                # A proxy of the environment is for other machines.
+                proxies={} if _is_this_machine(options.endpoint) else None,
                 max_pool_connections=_CONNECTIONS,
                 connect_timeout=10,
                 read_timeout=60,
@@ -87,6 +91,14 @@ def _session(credentials: "Credentials") -> botocore.session.Session:
     if credentials.access_key:
         session.set_credentials(credentials.access_key, credentials.secret_key, credentials.session_token or None)
     return session
+
+
+def _is_this_machine(endpoint: str) -> bool:
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _to_the_millisecond(**event: object) -> None:

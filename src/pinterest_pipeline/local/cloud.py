@@ -15,7 +15,14 @@ from pinterest_pipeline.errors import LocalCloudError
 from pinterest_pipeline.local.broker import create_topics, record_counts, start_broker
 from pinterest_pipeline.local.kinesis import CREDENTIALS, REGION, stream_counts
 from pinterest_pipeline.local.landing import LandedFile, Landing
-from pinterest_pipeline.local.processes import HOST, Service, listens, port_or_free, python_service
+from pinterest_pipeline.local.processes import (
+    HOST,
+    Service,
+    listens,
+    personal_environment,
+    port_or_free,
+    python_service,
+)
 from pinterest_pipeline.local.sink import READY, Rotation
 
 DOCUMENT = Path(__file__).parents[3] / "infrastructure" / "api.yaml"
@@ -252,7 +259,9 @@ class LocalCloud:
             *("--rotate-interval-ms", str(rotation.rotate_interval_ms)),
             *(("--s3-endpoint", settings.s3_endpoint) if settings.s3_endpoint else ()),
         ]
-        return python_service("sink", [*arguments, *settings.topics], self.log_folder)
+        # Objects are written with the person's credentials.
+        environment = None if self._landing.is_local else personal_environment()
+        return python_service("sink", [*arguments, *settings.topics], self.log_folder, environment)
 
     def _stop(self) -> None:
         # All at once: their times to end do not add up.

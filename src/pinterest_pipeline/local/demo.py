@@ -25,6 +25,7 @@ from pinterest_pipeline.local.accounting import checks, rejections, take_account
 from pinterest_pipeline.local.cloud import LocalCloud, LocalCloudSettings
 from pinterest_pipeline.local.kinesis import CREDENTIALS
 from pinterest_pipeline.local.outcome import account_table, flows, write_answers
+from pinterest_pipeline.local.processes import own_environment, personal_environment
 from pinterest_pipeline.local.report import AnswerRows, Check, Report, write_report
 from pinterest_pipeline.local.source_data import fill_source
 from pinterest_pipeline.local.spark import CATALOG, local_spark
@@ -216,8 +217,10 @@ class _Clock:
 
 
 def _start_spark(work: Path, watch: Watch) -> SparkSession:
-    # Spark's Python workers have the environment that its JVM was started in, and no emulator takes other keys.
-    os.environ.update(CREDENTIALS)
+    # Spark's Python workers have the environment that its JVM was started in: nothing of it leaves this machine.
+    for name in personal_environment():
+        del os.environ[name]
+    os.environ.update(own_environment() | CREDENTIALS)
     spark = local_spark(work / "lake", log=work / "spark.log")
     spark.streams.addListener(watch.listener)
     create_tables(spark, LAKE)

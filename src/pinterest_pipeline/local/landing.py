@@ -79,6 +79,11 @@ class Landing:
             raise LocalCloudError(f"the sink writes to a folder or to s3://bucket/prefix; got {target!r}")
         return cls(LocalFileSystem(), str(Path(target).absolute()))
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return isinstance(self.system, LocalFileSystem)
+
     def write(self, file: LandedFile, content: bytes) -> None:
         """Write a file that readers see whole or not at all.
 
@@ -88,7 +93,7 @@ class Landing:
         path = f"{self.root}/{file.path}"
         folder, _, name = path.rpartition("/")
         try:
-            if isinstance(self.system, LocalFileSystem):
+            if self.is_local:
                 self.system.create_dir(folder)
                 self._put(f"{folder}/.{name}", content)
                 self.system.move(f"{folder}/.{name}", path)

@@ -29,7 +29,7 @@ class Service:
         name: What people call it; names its log file too.
         command: Program and arguments. They show in process lists: secrets go into the environment.
         logs: Folder of the log file.
-        environment: Variables to add to this process's own.
+        environment: Variables to add to `own_environment`.
 
     Raises:
         LocalCloudError: The log file cannot be written or the process cannot be started.
@@ -49,7 +49,7 @@ class Service:
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **(environment or {})},
+                    env={**own_environment(), **(environment or {})},
                     # Ctrl-C in a terminal reaches a whole session: the parent alone decides when to stop what.
                     start_new_session=True,
                 )
@@ -106,6 +106,24 @@ class Service:
     def _log_tail(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
         return "\n".join([f"its log, {self.log}, ends with:", *lines])
+
+
+def own_environment() -> dict[str, str]:
+    """Return this process's environment without the person's proxies, AWS profiles and AWS credentials.
+
+    What runs on this machine for itself reaches nothing else, and must not fail for a proxy or a profile.
+    """
+    kept = {name: value for name, value in os.environ.items() if not _is_personal(name)}
+    return {**kept, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
+def personal_environment() -> dict[str, str]:
+    """Return the part of this process's environment that `own_environment` leaves out."""
+    return {name: value for name, value in os.environ.items() if _is_personal(name)}
+
+
+def _is_personal(name: str) -> bool:
+    return name.upper().startswith("AWS_") or name.upper().endswith("_PROXY")
 
 
 def python_service(

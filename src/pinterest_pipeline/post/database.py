@@ -1,12 +1,13 @@
 """A database as a source: the three tables, read page by page in the order of their keys."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import sqlalchemy
-from sqlalchemy import Column, ColumnElement, Engine, Executable, Inspector, MetaData, Select, Table
+from sqlalchemy import Column, ColumnElement, Engine, Executable, Inspector, MetaData, Select, Table, TableClause
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchTableError, OperationalError
 from sqlalchemy.types import BigInteger, Date, DateTime, Double, Integer, String, Text, TypeEngine
@@ -67,7 +68,7 @@ class DatabaseSource:
         self._engine = engine
         self._errors = errors
         with errors():
-            self._columns = _trying(_is_locked)(self._inspect)
+            self._tables = _trying(_is_locked)(self._inspect)
 
     def count(self, entity: Entity) -> int:
         """Return how many rows the entity's table has.
@@ -75,10 +76,8 @@ class DatabaseSource:
         Raises:
             SourceError: The table cannot be read, or rows without a key would be passed over.
         """
-        table = sqlalchemy.table(entity.source_table)
-        counts = sqlalchemy.select(
-            sqlalchemy.func.count(), sqlalchemy.func.count(sqlalchemy.column(entity.key))
-        ).select_from(table)
+        found = self._tables[entity.name]
+        counts = sqlalchemy.select(sqlalchemy.func.count(), sqlalchemy.func.count(found.key)).select_from(found.table)
         ((rows, keys),) = self._fetch(counts)
         if keys < rows:
             raise SourceError(
@@ -107,8 +106,8 @@ class DatabaseSource:
             SourceError: The table cannot be read, or rows without a key would be passed over.
         """
         self.count(entity)
-        key: ColumnElement[int] = sqlalchemy.column(entity.key)
-        keys = sqlalchemy.select(key).select_from(sqlalchemy.table(entity.source_table)).distinct().order_by(key)
+        key = self._tables[entity.name].key
+        keys = sqlalchemy.select(key).select_from(self._tables[entity.name].table).distinct().order_by(key)
         rows = self._fetch(keys.limit(_KEYS_AT_ONCE))
         while rows:
             last = None
@@ -128,19 +127,18 @@ class DatabaseSource:
             SourceError: The table cannot be read.
         """
         found: dict[int, list[Record]] = {position: [] for position in positions}
-        key: ColumnElement[int] = sqlalchemy.column(entity.key)
-        for record in self._records(entity, self._fetch(self._everything(entity).where(key.in_(found)))):
+        rows = self._fetch(self._everything(entity).where(self._tables[entity.name].key.in_(found)))
+        for record in self._records(entity, rows):
             found[record.position].append(record)
         return [tuple(found[position]) for position in positions]
 
     def _everything(self, entity: Entity) -> Select[Any]:
-        return sqlalchemy.select(*self._columns[entity.name].values()).select_from(
-            sqlalchemy.table(entity.source_table)
-        )
+        found = self._tables[entity.name]
+        return sqlalchemy.select(*found.columns.values()).select_from(found.table)
 
     def _rows(self, entity: Entity, after: int | None, size: int) -> Sequence[Sequence[object]]:
-        key: ColumnElement[int] = sqlalchemy.column(entity.key)
-        at = list(self._columns[entity.name]).index(entity.key)
+        key = self._tables[entity.name].key
+        at = list(self._tables[entity.name].columns).index(entity.key)
         everything = self._everything(entity)
         above = everything if after is None else everything.where(key > after)
         rows = self._fetch(above.order_by(key).limit(size + 1))
@@ -150,10 +148,10 @@ class DatabaseSource:
         whole = [row for row in rows if row[at] != rows[-1][at]]
         return whole or self._fetch(everything.where(key == rows[-1][at]))
 
-    def _inspect(self) -> dict[str, dict[str, ColumnElement[Any]]]:
+    def _inspect(self) -> dict[str, "_Table"]:
         with self._engine.connect() as connection:
             inspector = sqlalchemy.inspect(connection)
-            return {entity.name: _columns(inspector, entity) for entity in ENTITIES}
+            return {entity.name: _Table.find(inspector, entity) for entity in ENTITIES}
 
     def _fetch(self, select: Executable) -> Sequence[Sequence[Any]]:
         # Everything is read by key or counted: it can be read again.
@@ -165,7 +163,7 @@ class DatabaseSource:
             return connection.execute(select).all()
 
     def _records(self, entity: Entity, rows: Sequence[Sequence[object]]) -> tuple[Record, ...]:
-        columns = [column for column in entity.source if column.name in self._columns[entity.name]]
+        columns = [column for column in entity.source if column.name in self._tables[entity.name].columns]
         return tuple(_record(entity, columns, row) for row in rows)
 
 
@@ -224,25 +222,50 @@ def _type(kind: Kind, length: int) -> TypeEngine[Any]:
             return String(length)
 
 
-def _columns(inspector: Inspector, entity: Entity) -> dict[str, ColumnElement[Any]]:
-    """Return the declared columns that the table has, as they are read; those that a row may lack may be missing."""
-    try:
-        found = {column["name"]: column["type"] for column in inspector.get_columns(entity.source_table)}
-    except NoSuchTableError as error:
-        raise SourceError(f"the source has no table {entity.source_table}") from error
-    missing = [column.name for column in entity.source if column.required and column.name not in found]
-    if missing:
-        raise SourceError(f"table {entity.source_table} lacks {', '.join(missing)}")
-    if not isinstance(found[entity.key], Integer):
-        raise SourceError(
-            f"column {entity.key} of {entity.source_table} must be a whole-number column, for rows are read in its "
-            f"order; it is {found[entity.key]}"
-        )
-    return {
-        column.name: _as_read(column.name, found[column.name], inspector.dialect.name)
-        for column in entity.source
-        if column.name in found
-    }
+@dataclass(frozen=True)
+class _Table:
+    """An entity's table as it is in the database, where names may be in another case.
+
+    Attributes:
+        table: Its name.
+        key: The key's column.
+        columns: By their declared names, the declared columns that are there, as they are read.
+    """
+
+    table: TableClause
+    key: ColumnElement[int]
+    columns: Mapping[str, ColumnElement[Any]]
+
+    @classmethod
+    def find(cls, inspector: Inspector, entity: Entity) -> Self:
+        """Find the table; columns that a row may lack may be missing."""
+        table = _in_any_case(entity.source_table, [*inspector.get_table_names(), *inspector.get_view_names()])
+        try:
+            found = {column["name"]: column["type"] for column in inspector.get_columns(table)}
+        except NoSuchTableError as error:
+            raise SourceError(f"the source has no table {entity.source_table}") from error
+        names = {column.name: _in_any_case(column.name, found) for column in entity.source}
+        missing = [column.name for column in entity.source if column.required and names[column.name] not in found]
+        if missing:
+            raise SourceError(f"table {entity.source_table} lacks {', '.join(missing)}")
+        key = names[entity.key]
+        if not isinstance(found[key], Integer):
+            raise SourceError(
+                f"column {entity.key} of {entity.source_table} must be a whole-number column, for rows are read in its "
+                f"order; it is {found[key]}"
+            )
+        columns = {
+            declared: _as_read(name, found[name], inspector.dialect.name)
+            for declared, name in names.items()
+            if name in found
+        }
+        return cls(sqlalchemy.table(table), sqlalchemy.column(key, BigInteger), columns)
+
+
+def _in_any_case(wanted: str, names: Iterable[str]) -> str:
+    """Return the name that is the wanted one but for its case; the wanted one where it is there, or where none is."""
+    same = {name for name in names if name.lower() == wanted.lower()}
+    return wanted if wanted in same or not same else min(same)
 
 
 def _as_read(name: str, kind: TypeEngine[Any], dialect: str) -> ColumnElement[Any]:
