@@ -1,6 +1,7 @@
 """Post the rows of a source database, or of a folder of JSON-lines files, to the pipeline's topics.
 
-Run the same command again after a stop of any kind: it goes on where the rows were last confirmed.
+Run the same command again after a stop of any kind: it goes on where the rows were last confirmed. With a dead-letter
+file as its source it posts those rows again: what passes leaves the file, the rest stays with its newest reason.
 """
 
 import argparse
@@ -17,7 +18,9 @@ from pinterest_pipeline.console import NOT_ALL, run_script
 from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.post.batch import PostSettings, Tally, post_batch
 from pinterest_pipeline.post.client import Pace
+from pinterest_pipeline.post.dead_letters import DeadLetters
 from pinterest_pipeline.post.options import open_ends, posting_parser
+from pinterest_pipeline.post.reposting import post_again
 
 
 def main() -> None:
@@ -40,12 +43,17 @@ def main() -> None:
         insecure_http=options.insecure_http,
         restart=options.restart,
     )
+    again = isinstance(ends.source, DeadLetters)
+    kept, dead_letters = (options.source, options.source) if again else (options.progress, options.dead_letters)
     tallies = dict[Entity, Tally]()
     try:
         with _bars(console) as bars:
-            post_batch(ends.source, settings, _shown(bars, tallies))
+            if isinstance(ends.source, DeadLetters):
+                post_again(ends.source, settings, _shown(bars, tallies))
+            else:
+                post_batch(ends.source, settings, _shown(bars, tallies))
     except KeyboardInterrupt:
-        console.print(f"What is confirmed is kept in {options.progress}: run the same command again to go on.")
+        console.print(f"What is confirmed is kept in {kept}: run the same command again to go on.")
         raise
     finally:
         # However the run ended.
@@ -55,7 +63,7 @@ def main() -> None:
         console.print(line, soft_wrap=True, highlight=False)
     dead = sum(tally.dead + tally.dead_already for tally in tallies.values())
     if dead:
-        console.print(f"{dead:,} rows can never pass; they are in {options.dead_letters}, each with its reason.")
+        console.print(f"{dead:,} rows can never pass; they are in {dead_letters}, each with its reason.")
         sys.exit(NOT_ALL)
 
 

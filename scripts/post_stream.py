@@ -21,6 +21,8 @@ from rich.table import Table
 
 from pinterest_pipeline.console import NOT_ALL, exit_code, run_script
 from pinterest_pipeline.entities import ENTITIES, Entity
+from pinterest_pipeline.errors import SettingsError
+from pinterest_pipeline.post.dead_letters import DeadLetters
 from pinterest_pipeline.post.options import open_ends, posting_parser
 from pinterest_pipeline.post.stream import StreamSettings, StreamTally, post_stream
 
@@ -65,12 +67,16 @@ def main() -> None:
     """Post until the count is reached or Ctrl-C, and say what became of the rows.
 
     Raises:
+        SettingsError: The source is a dead-letter file.
         SystemExit: With code 1 where rows are in the dead-letter file.
         KeyboardInterrupt: After Ctrl-C or another signal, once it is said what was sent.
     """
     options = _parser().parse_args()
     console = Console(stderr=True)
     ends = open_ends(options)
+    if isinstance(ends.source, DeadLetters):
+        raise SettingsError(f"{options.source} is a dead-letter file: its rows are posted again by post_batch.py")
+    source = ends.source
     settings = StreamSettings(
         api=options.api,
         names=ends.names,
@@ -86,7 +92,7 @@ def main() -> None:
     board, stop = Board(), Event()
     # In a thread of its own: Ctrl-C then meets one that does nothing but watch.
     with ThreadPoolExecutor(1) as pool:
-        posting = pool.submit(post_stream, ends.source, settings, board.update, stop)
+        posting = pool.submit(post_stream, source, settings, board.update, stop)
         try:
             stopped = _watch_to_the_end(posting, board, stop, console)
         finally:
@@ -95,7 +101,7 @@ def main() -> None:
     Console().print(_table(board, whole=True))
     posting.result()
     _say_what_is_not_in(board, settings, console)
-    for line in ends.source.left():
+    for line in source.left():
         console.print(line, soft_wrap=True, highlight=False)
     if stopped:
         raise stopped

@@ -1,7 +1,7 @@
 """Post the three tables to their topics: several requests in flight, progress that survives a kill."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -14,8 +14,9 @@ import httpx
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.errors import PostError
 from pinterest_pipeline.post.client import HOPELESS, ApiClient, Outcome, Pace
-from pinterest_pipeline.post.progress import Mark, Progress, append_dead_letters, open_progress
-from pinterest_pipeline.post.records import Page
+from pinterest_pipeline.post.dead_letters import append_dead_letters
+from pinterest_pipeline.post.progress import Mark, Progress, open_progress
+from pinterest_pipeline.post.records import Page, Record
 from pinterest_pipeline.post.source import Source
 from pinterest_pipeline.post.topics import TopicRoute
 
@@ -71,6 +72,16 @@ class Tally:
     posted: int = 0
     dead: int = 0
     repeated: int = 0
+
+    def plus(self, records: Sequence[Record], outcome: Outcome) -> "Tally":
+        """Return the tally with what became of some more records."""
+        return replace(
+            self,
+            read=self.read + len(records),
+            posted=self.posted + outcome.posted,
+            dead=self.dead + len(outcome.refused),
+            repeated=self.repeated + outcome.repeated,
+        )
 
 
 def post_batch(
@@ -148,7 +159,7 @@ class _Run:
         for page, outcome in in_order(pages, partial(self._submit, route), window):
             _check_hope(route.name, outcome)
             mark = self._confirm(entity, mark, page, outcome)
-            tally = _counted(tally, page, outcome)
+            tally = tally.plus(page.records, outcome)
             self.on_progress(tally)
         _check_complete(tally)
         return tally
@@ -165,16 +176,6 @@ class _Run:
 
     def _name(self, entity: Entity) -> str:
         return f"{self.source.name} -> {self.client.url}/topics/{self.settings.names.topic(entity)}"
-
-
-def _counted(tally: Tally, page: Page, outcome: Outcome) -> Tally:
-    return replace(
-        tally,
-        read=tally.read + len(page.records),
-        posted=tally.posted + outcome.posted,
-        dead=tally.dead + len(outcome.refused),
-        repeated=tally.repeated + outcome.repeated,
-    )
 
 
 def _check_complete(tally: Tally) -> None:

@@ -10,6 +10,7 @@ import httpx
 from pinterest_pipeline.console import EXIT_CODES
 from pinterest_pipeline.entities import Names
 from pinterest_pipeline.post.connection import without_password
+from pinterest_pipeline.post.dead_letters import DeadLetters
 from pinterest_pipeline.post.signing import AuthKind, open_auth
 from pinterest_pipeline.post.source import Source, open_source, read_credentials
 
@@ -20,12 +21,12 @@ class Ends:
 
     Attributes:
         names: Names of topics and streams.
-        source: Where the rows come from.
+        source: Where the rows come from, which may be a dead-letter file.
         auth: Proves the caller to the API.
     """
 
     names: Names
-    source: Source
+    source: Source | DeadLetters
     auth: httpx.Auth | None
 
 
@@ -37,7 +38,7 @@ def posting_parser(about: str, dead_letters: Path) -> argparse.ArgumentParser:
     parser.add_argument(
         "--source",
         default="",
-        help="database URL without a password, or folder (default: SOURCE_DATABASE_URL)",
+        help="database URL without a password, folder, or dead-letter file (default: SOURCE_DATABASE_URL)",
     )
     parser.add_argument("--api", required=True, help="the API's URL, with its stage")
     parser.add_argument(
@@ -61,4 +62,6 @@ def open_ends(options: argparse.Namespace) -> Ends:
     secrets = {**os.environ, **(read_credentials(options.credentials_file) if options.credentials_file else {})}
     names = Names(options.prefix)
     auth = open_auth(AuthKind(options.auth), options.api, options.region, secrets)
-    return Ends(names, open_source(without_password(options.source), secrets), auth)
+    location = without_password(options.source)
+    file = Path(location)
+    return Ends(names, DeadLetters(file) if file.is_file() else open_source(location, secrets), auth)

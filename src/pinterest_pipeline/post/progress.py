@@ -3,15 +3,13 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.post.records import Place
-from pinterest_pipeline.post.route import Refusal
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Progress:
         self._marks[name] = mark
         text = json.dumps({name: asdict(mark) for name, mark in self._marks.items()}, indent=2)
         beside = self._path.with_name(self._path.name + ".new")
-        with _write_errors(self._path):
+        with write_errors(self._path):
             with beside.open("w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
@@ -80,7 +78,7 @@ def open_progress(path: Path) -> Iterator[Progress]:
     Raises:
         SettingsError: Another run has it, or it cannot be read or written.
     """
-    with _write_errors(path):
+    with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_name(path.name + ".lock").open("w")
     with lock:
@@ -93,37 +91,9 @@ def open_progress(path: Path) -> Iterator[Progress]:
         yield Progress(path)
 
 
-def append_dead_letters(path: Path, entity: Entity, refusals: Iterable[Refusal]) -> None:
-    """Append refused records to the dead-letter file, as JSON lines, and wait until they are on disk.
-
-    Raises:
-        SettingsError: The file cannot be written.
-    """
-    lines = [_dead_letter(entity, refusal) for refusal in refusals]
-    if not lines:
-        return
-    with _write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _dead_letter(entity: Entity, refusal: Refusal) -> str:
-    record = refusal.record
-    about = {
-        "entity": entity.name,
-        "key": record.key,
-        "position": record.position,
-        "reason": refusal.reason,
-    }
-    # The value is JSON text already: it goes in as it is, which keeps it exactly what was refused.
-    return f'{json.dumps(about)[:-1]}, "value": {record.value}}}\n'
-
-
 @contextmanager
-def _write_errors(path: Path) -> Iterator[None]:
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file that cannot be written into one line."""
     try:
         yield
     except OSError as error:

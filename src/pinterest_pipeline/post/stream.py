@@ -17,12 +17,12 @@ from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.post.answers import StoppedError
 from pinterest_pipeline.post.client import ApiClient, Outcome, Pace, check_api
+from pinterest_pipeline.post.dead_letters import append_dead_letters
 from pinterest_pipeline.post.gathering import Fill
 from pinterest_pipeline.post.kinesis import RecordRoute, StreamRoute
 from pinterest_pipeline.post.lane import Lane, StreamTally
 from pinterest_pipeline.post.pacing import Pacer
 from pinterest_pipeline.post.posts import Posts
-from pinterest_pipeline.post.progress import append_dead_letters
 from pinterest_pipeline.post.rounds import random_order
 from pinterest_pipeline.post.source import Source
 

@@ -1,0 +1,201 @@
+"""The dead-letter file: JSON lines of the rows that could not be posted, each with its reason."""
+
+import fcntl
+import json
+import os
+import sys
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO, Any
+
+from pinterest_pipeline.entities import ENTITIES, Entity
+from pinterest_pipeline.errors import SettingsError, SourceError
+from pinterest_pipeline.post.folder import line_record
+from pinterest_pipeline.post.progress import write_errors
+from pinterest_pipeline.post.records import Record, json_text, parsed_json, undecoded_flaw
+from pinterest_pipeline.post.route import Refusal
+
+_CHUNK_BYTES = 2**20
+_ENTITIES = {entity.name: entity for entity in ENTITIES}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One line of the file.
+
+    Attributes:
+        entity: What the row is.
+        record: The row as it can be posted again; its position is the byte that the line begins at.
+        content: The line's JSON.
+    """
+
+    entity: Entity
+    record: Record
+    content: Mapping[str, Any]
+
+
+class DeadLetters:
+    """A dead-letter file whose rows are to be posted again.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Check every line, so that a run does not end at one that a person has broken.
+
+        Raises:
+            SourceError: The file cannot be read, or a line is not a dead letter.
+        """
+        self.path = path
+        self._size, self._check = self._read()
+        self._counts = dict.fromkeys(ENTITIES, 0)
+        for letter in self.letters():
+            self._counts[letter.entity] += 1
+
+    def count(self, entity: Entity) -> int:
+        """Return how many different rows of an entity are in the file."""
+        return self._counts[entity]
+
+    def left(self) -> tuple[str, ...]:
+        """Say what is left for a later run: nothing but the letters that are still in the file."""
+        return ()
+
+    def letters(self) -> Iterator[Letter]:
+        """Yield each row once, at its first line.
+
+        Raises:
+            SourceError: The file cannot be read, or a line is not a dead letter.
+        """
+        try:
+            with self.path.open("rb") as lines:
+                yield from _letters(lines, self.path)
+        except OSError as error:
+            raise SourceError(f"cannot read {self.path}: {error.strerror}") from error
+
+    def keep(self, posted: Collection[int], reasons: Mapping[int, str]) -> None:
+        """Take out what was posted, and what is there twice; what was added meanwhile stays.
+
+        Args:
+            posted: Positions of the rows that are in now.
+            reasons: Positions of the rows that still cannot be posted, and why.
+
+        Raises:
+            SettingsError: The file cannot be written, or somebody has changed it meanwhile; it is as it was.
+        """
+        beside = self.path.with_name(self.path.name + ".new")
+        with _locked(self.path), write_errors(self.path):
+            if self._read(self._size) != (self._size, self._check):
+                raise SettingsError(
+                    f"{self.path} was changed while its rows were posted; it stays as it is, with rows that are in now"
+                )
+            with beside.open("w", encoding="utf-8") as file:
+                for letter in self.letters():
+                    position = letter.record.position
+                    if position not in posted:
+                        reason = reasons.get(position, letter.content.get("reason"))
+                        file.write(json_text({**letter.content, "reason": reason}) + "\n")
+                _to_disk(file)
+            beside.replace(self.path)
+
+    def _read(self, size: int | None = None) -> tuple[int, int]:
+        """Return the file's size, up to a size, and the CRC-32 of so much of it."""
+        end, crc = size if size is not None else sys.maxsize, 0
+        try:
+            with self.path.open("rb") as file:
+                while chunk := file.read(min(_CHUNK_BYTES, end - file.tell())):
+                    crc = zlib.crc32(chunk, crc)
+                return file.tell(), crc
+        except OSError as error:
+            raise SourceError(f"cannot read {self.path}: {error.strerror}") from error
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other run post the same letters while the block runs.
+
+        Raises:
+            SettingsError: Another run does.
+        """
+        with write_errors(self.path), self.path.with_name(self.path.name + ".again").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise SettingsError(f"another run is posting {self.path} again; wait for it") from error
+            yield
+
+
+def append_dead_letters(path: Path, entity: Entity, refusals: Iterable[Refusal]) -> None:
+    """Append refused records to the dead-letter file, as JSON lines, and wait until they are on disk.
+
+    Raises:
+        SettingsError: The file cannot be written.
+    """
+    lines = [_dead_letter(entity, refusal) for refusal in refusals]
+    if not lines:
+        return
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path), write_errors(path), path.open("a", encoding="utf-8") as file:
+        file.writelines(lines)
+        _to_disk(file)
+
+
+def _dead_letter(entity: Entity, refusal: Refusal) -> str:
+    record = refusal.record
+    about = {
+        "entity": entity.name,
+        "key": record.key,
+        "position": record.position,
+        "reason": refusal.reason,
+    }
+    # The value is JSON text already: it goes in as it is, which keeps it exactly what was refused.
+    return f'{json.dumps(about)[:-1]}, "value": {record.value}}}\n'
+
+
+def _letters(lines: IO[bytes], path: Path) -> Iterator[Letter]:
+    seen, position = set[bytes](), 0
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            letter = _letter(line, position, f"line {number} of {path}")
+            # A crash, or another round of a stream, writes the same row again.
+            same = blake2b(repr((letter.entity.name, letter.content.get("position"), letter.record.value)).encode())
+            if same.digest() not in seen:
+                seen.add(same.digest())
+                yield letter
+        position += len(line)
+
+
+def _letter(line: bytes, position: int, where: str) -> Letter:
+    try:
+        content = parsed_json(line.decode("utf-8-sig"))
+    except ValueError:
+        content = None
+    entity = _ENTITIES.get(str(content.get("entity"))) if isinstance(content, dict) else None
+    if not isinstance(content, dict) or entity is None or "value" not in content:
+        raise SourceError(f"{where} is not a dead letter, a JSON object with entity and value: mend or remove it")
+    value = content["value"]
+    # A value that is no object is the text of a line, which may have been mended inside its quotes.
+    text = value if isinstance(value, str) else json_text(value)
+    return Letter(entity, line_record(text, entity.key, position, _flaw(value)), content)
+
+
+def _flaw(value: object) -> str:
+    texts = value.values() if isinstance(value, dict) else [value]
+    return next((flaw for text in texts if isinstance(text, str) and (flaw := undecoded_flaw(text))), "")
+
+
+def _to_disk(file: IO[str]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let nobody else append to the file, or write it anew, while the block runs."""
+    with write_errors(path), path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
