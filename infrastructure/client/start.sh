@@ -28,15 +28,19 @@ readonly PREFIX=${PREFIX:-}
 readonly PARTITIONS=${PARTITIONS:-}
 readonly REPLICATION_FACTOR=${REPLICATION_FACTOR:-}
 readonly RETENTION_HOURS=${RETENTION_HOURS:-}
+# The log group that the machine's logs go to.
+readonly LOG_GROUP=${LOG_GROUP:-}
 # Where the proxy listens.
 readonly PROXY_PORT=${PROXY_PORT:-8082}
 # A folder in front of every path that is written, for the tests.
 readonly ROOT=${ROOT:-}
 
 readonly JAVA=java-17-amazon-corretto-headless
+readonly AGENT=amazon-cloudwatch-agent
 readonly SERVICE=kafka-rest
 readonly INSTALLED=/opt/kafka-client
 readonly SETTINGS=/etc/kafka-client
+readonly AGENT_SETTINGS=/opt/aws/${AGENT}/etc/${AGENT}.json
 readonly UNIT=/etc/systemd/system/${SERVICE}.service
 readonly IAM_JAR=${INSTALLED}/iam/aws-msk-iam-auth.jar
 
@@ -90,6 +94,7 @@ check_settings() {
   need REPLICATION_FACTOR '[1-9][0-9]*' 'a whole number from 1'
   need PARTITIONS '[1-9][0-9]*' 'a whole number from 1'
   need RETENTION_HOURS '[1-9][0-9]*' 'a whole number from 1'
+  need LOG_GROUP '[A-Za-z0-9_/.-]+' 'the name of a log group'
   need PROXY_PORT '[1-9][0-9]{0,4}' 'a port'
 }
 
@@ -106,14 +111,54 @@ check_machine() {
 
 # The image is locked to the packages of its day, so the newest release is asked for. Only at first boot, when nothing
 # runs that an update could break: later on a machine gets new packages by being replaced.
-install_java() {
-  if rpm --query --quiet "${JAVA}"; then
+install_packages() {
+  if rpm --query --quiet "${JAVA}" "${AGENT}"; then
     return
   fi
-  say "installing security updates and ${JAVA}"
+  say "installing security updates, ${JAVA} and ${AGENT}"
   doing="cannot install from Amazon Linux's repositories; does S3's gateway endpoint admit their bucket?"
   attempt 3 dnf --assumeyes --quiet --releasever=latest upgrade --security
-  attempt 3 dnf --assumeyes --quiet --releasever=latest install "${JAVA}"
+  attempt 3 dnf --assumeyes --quiet --releasever=latest install "${JAVA}" "${AGENT}"
+}
+
+# Before anything else can fail: what this script says goes there too. A machine that cannot send its logs still serves.
+send_logs() {
+  local before='' now begin=start
+  if [[ -e ${ROOT}${AGENT_SETTINGS} ]]; then
+    before=$(cat "${ROOT}${AGENT_SETTINGS}")
+  fi
+  put "${AGENT_SETTINGS}" <<END
+{
+  "agent": {"region": "${AWS_REGION}", "run_as_user": "root"},
+  "logs": {
+    "logs_collected": {
+      "files": {
+        "collect_list": [
+          {
+            "file_path": "/var/log/cloud-init-output.log",
+            "log_group_name": "${LOG_GROUP}",
+            "log_stream_name": "{instance_id}/installation"
+          },
+          {
+            "file_path": "/var/log/${SERVICE}/${SERVICE}.log",
+            "log_group_name": "${LOG_GROUP}",
+            "log_stream_name": "{instance_id}/proxy",
+            "timestamp_format": "%Y-%m-%dT%H:%M:%S",
+            "multi_line_start_pattern": "{timestamp_format}"
+          }
+        ]
+      }
+    }
+  }
+}
+END
+  now=$(cat "${ROOT}${AGENT_SETTINGS}")
+  if [[ ${now} != "${before}" ]]; then
+    begin=restart
+  fi
+  if ! { systemctl enable --quiet "${AGENT}" && systemctl "${begin}" "${AGENT}"; }; then
+    say "cannot start ${AGENT}: this machine's logs stay on it"
+  fi
 }
 
 make_user() {
@@ -236,14 +281,26 @@ producer.max.block.ms=5000
 producer.delivery.timeout.ms=20000
 END
   put "${SETTINGS}/log4j2.properties" <<'END'
-# Written by start.sh. Everything to the journal, nothing to a file that nobody rotates.
+# Written by start.sh. Everything to the journal, and to a file of limited size that goes to the log group.
 status=warn
 appender.console.type=Console
 appender.console.name=console
 appender.console.layout.type=PatternLayout
 appender.console.layout.pattern=%p %m (%c)%n
+appender.file.type=RollingFile
+appender.file.name=file
+appender.file.fileName=${env:LOGS_DIRECTORY}/kafka-rest.log
+appender.file.filePattern=${env:LOGS_DIRECTORY}/kafka-rest.log.%i
+appender.file.layout.type=PatternLayout
+appender.file.layout.pattern=%d{yyyy-MM-dd'T'HH:mm:ss,SSS}{UTC} %p %m (%c)%n
+appender.file.policies.type=Policies
+appender.file.policies.size.type=SizeBasedTriggeringPolicy
+appender.file.policies.size.size=20MB
+appender.file.strategy.type=DefaultRolloverStrategy
+appender.file.strategy.max=3
 rootLogger.level=info
 rootLogger.appenderRef.console.ref=console
+rootLogger.appenderRef.file.ref=file
 END
 }
 
@@ -269,6 +326,9 @@ ExecStart=${INSTALLED}/confluent/bin/kafka-rest-start ${SETTINGS}/kafka-rest.pro
 Restart=always
 RestartSec=5
 TimeoutStopSec=30
+# Makes /var/log/kafka-rest, and names it in LOGS_DIRECTORY.
+LogsDirectory=${SERVICE}
+LogsDirectoryMode=0750
 # How a JVM ends that was asked to.
 SuccessExitStatus=143
 LimitNOFILE=65536
@@ -373,7 +433,8 @@ wait_for_proxy() {
 
 check_settings
 check_machine
-install_java
+install_packages
+send_logs
 make_user
 install_archive "${KAFKA_ARCHIVE_KEY}" kafka
 install_archive "${IAM_JAR_KEY}" iam

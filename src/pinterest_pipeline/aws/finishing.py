@@ -69,8 +69,8 @@ def await_proxy(clients: Clients, target_group: str, note: Callable[[str], None]
     while not proxy_is_healthy(clients, target_group):
         if time.monotonic() > deadline:
             raise AwsError(
-                f"the REST proxy does not answer after {_PROXY_SECONDS / 60:g} minutes; open a shell on its machine "
-                "with `aws ssm start-session`, look at /var/log/cloud-init-output.log, and apply again"
+                f"the REST proxy does not answer after {_PROXY_SECONDS / 60:g} minutes; look into the log group that "
+                "`status` names as ProxyLogGroup, and apply again"
             )
         time.sleep(poll_seconds)
     note("the REST proxy answers")

@@ -30,6 +30,7 @@ NEEDED: Mapping[str, str] = {
     "DatabaseUrl": "the source database, for --source",
     "DatabaseSecretArn": "where its user and password are",
     "PublicProxyAddress": "the REST proxy, open to everybody",
+    "ProxyLogGroup": "the logs of the REST proxy's machines",
     "ClientGroup": "the group that the client's machine is in",
     "AirflowUrl": "Airflow",
     "DatabricksConnectionSecretArn": "where Airflow looks for its connection to Databricks",

@@ -85,6 +85,7 @@ class Sandbox:
             "REPLICATION_FACTOR": "3",
             "PARTITIONS": "6",
             "RETENTION_HOURS": "168",
+            "LOG_GROUP": "/test/clients/proxy",
         }
 
     def offer(self, name: str, content: bytes) -> str:

@@ -1,6 +1,7 @@
 """What start.sh writes, loaded by the real Kafka client with the real library that signs: AWS can check the sign-in."""
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -49,6 +50,8 @@ def run_tool(
             "AWS_SECRET_ACCESS_KEY": CREDENTIALS.secret_key,
             "AWS_SESSION_TOKEN": str(CREDENTIALS.token),
             "AWS_REGION": REGION,
+            # Where the service's log file is.
+            "LOGS_DIRECTORY": str(door.trust.parent),
         },
         capture_output=True,
         text=True,
@@ -129,7 +132,7 @@ def test_the_proxys_admin_client_signs_in_with_the_role(
     assert "default.api.timeout.ms = 20000" in done.stdout + done.stderr
 
 
-def test_the_proxys_log_goes_to_standard_output_which_is_the_journal(
+def test_the_proxys_log_goes_to_the_journal_and_to_the_file_that_is_sent(
     started: Sandbox, door: Door, tools: list[Path], iam: list[Path]
 ) -> None:
     kafkas = [jar for jar in tools if "slf4j-simple" not in jar.name]
@@ -142,3 +145,5 @@ def test_the_proxys_log_goes_to_standard_output_which_is_the_journal(
     assert done.stdout.splitlines()[0] == "INFO AdminClientConfig values: "
     assert "INFO Metrics reporters closed (org.apache.kafka.common.metrics.Metrics)" in done.stdout.splitlines()
     assert done.stderr == ""
+    sent = (door.trust.parent / "kafka-rest.log").read_text(encoding="utf-8")
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3} INFO AdminClientConfig values: ", sent)

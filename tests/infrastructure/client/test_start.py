@@ -1,6 +1,7 @@
 """start.sh, run for real in a sandbox: what it makes of a new machine, and what of one that it was run on before."""
 
 import hashlib
+import json
 import stat
 import subprocess
 import sys
@@ -115,7 +116,7 @@ def test_security_updates_come_before_java_and_only_at_first_boot(sandbox: Sandb
     sandbox.run_well()
     assert sandbox.calls("dnf") == [
         "dnf --assumeyes --quiet --releasever=latest upgrade --security",
-        "dnf --assumeyes --quiet --releasever=latest install java-17-amazon-corretto-headless",
+        "dnf --assumeyes --quiet --releasever=latest install java-17-amazon-corretto-headless amazon-cloudwatch-agent",
     ]
     sandbox.run_well()
     assert sandbox.calls("dnf") == []
@@ -125,6 +126,8 @@ def test_the_proxy_is_started_at_every_boot_and_waited_for(sandbox: Sandbox) -> 
     sandbox.fail("curl", times=3)
     said = sandbox.run_well()
     assert sandbox.calls("systemctl") == [
+        "systemctl enable --quiet amazon-cloudwatch-agent",
+        "systemctl restart amazon-cloudwatch-agent",
         "systemctl daemon-reload",
         "systemctl enable --quiet kafka-rest",
         "systemctl restart kafka-rest",
@@ -136,7 +139,11 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(started: Sandbox) -> 
     before = started.tree()
     said = started.run_well()
     assert started.tree() == before
-    assert started.calls("systemctl", "aws", "dnf", "useradd") == ["systemctl start kafka-rest"]
+    assert started.calls("systemctl", "aws", "dnf", "useradd") == [
+        "systemctl enable --quiet amazon-cloudwatch-agent",
+        "systemctl start amazon-cloudwatch-agent",
+        "systemctl start kafka-rest",
+    ]
     assert said == "start.sh: the proxy answers on port 8082\n"
 
 
@@ -179,3 +186,32 @@ def test_no_secret_is_written_or_said(sandbox: Sandbox) -> None:
     seen = [done.stdout, done.stderr, *sandbox.calls(), *(content for _, _, content in sandbox.tree().values())]
     assert done.returncode == 0
     assert not [text for text in seen if "AKIASECRET" in text or "not-to-be-seen" in text]
+
+
+AGENT = "/opt/aws/amazon-cloudwatch-agent/etc/amazon-cloudwatch-agent.json"
+
+
+def test_the_logs_of_installation_and_proxy_go_to_the_log_group(started: Sandbox) -> None:
+    settings = json.loads(started.read(AGENT))
+    files = settings["logs"]["logs_collected"]["files"]["collect_list"]
+    assert {(one["file_path"], one["log_group_name"]) for one in files} == {
+        ("/var/log/cloud-init-output.log", "/test/clients/proxy"),
+        ("/var/log/kafka-rest/kafka-rest.log", "/test/clients/proxy"),
+    }
+    assert "LogsDirectory=kafka-rest" in started.read("/etc/systemd/system/kafka-rest.service").splitlines()
+
+
+def test_another_log_group_restarts_the_agent_and_nothing_else(started: Sandbox) -> None:
+    started.settings["LOG_GROUP"] = "/test/other"
+    started.run_well()
+    assert started.calls("systemctl") == [
+        "systemctl enable --quiet amazon-cloudwatch-agent",
+        "systemctl restart amazon-cloudwatch-agent",
+        "systemctl start kafka-rest",
+    ]
+
+
+def test_a_machine_that_cannot_send_its_logs_still_serves(sandbox: Sandbox) -> None:
+    sandbox.fail("systemctl", times=1)
+    said = sandbox.run_well()
+    assert "cannot start amazon-cloudwatch-agent: this machine's logs stay on it" in said
