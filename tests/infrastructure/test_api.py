@@ -107,6 +107,20 @@ def test_every_method_wants_a_signature(path: str, operation: Tree) -> None:
     assert operation["security"] == [{"sigv4": []}], path
 
 
+def test_a_usage_plan_asks_every_method_for_a_key_beside_the_signature() -> None:
+    def api(requests: str) -> Tree:
+        resources = json.loads(STREAMS.template.body({"MonthlyRequests": requests}))["Resources"]
+        (deployment,) = (name for name in resources if name.startswith("ApiDeployment"))
+        return deployment, resources["Api"]["Properties"]["Body"]
+
+    (plain, _), (metered, body) = api("0"), api("1000")
+    assert [operation["security"] for _, _, operation in operations(body)] == [
+        [{"sigv4": [], "api_key": []}] for _ in OPERATIONS
+    ]
+    # It is another state of the API, and a stage shows a state that was deployed.
+    assert plain != metered
+
+
 @pytest.mark.parametrize(("path", "operation"), OPERATIONS)
 def test_every_body_and_every_parameter_is_checked(path: str, operation: Tree) -> None:
     name = operation.get("x-amazon-apigateway-request-validator", BODY["x-amazon-apigateway-request-validator"])
@@ -177,6 +191,7 @@ def test_cloudformation_makes_the_streams_and_the_api(cloudformation: "CloudForm
         "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
         "Proxy": proxy,
         "ProxyAddress": "proxy.example:8082",
+        "MonthlyRequests": "1000",
     }
     cloudformation.create_stack(
         StackName=proxy,

@@ -24,7 +24,7 @@ from pinterest_pipeline.aws.deployment import Deployment, outputs
 from pinterest_pipeline.aws.display import Shown
 from pinterest_pipeline.aws.planning import plan
 from pinterest_pipeline.aws.removal import Data, destroy
-from pinterest_pipeline.aws.settings import Airflow, Connector, Database, Databricks, Settings
+from pinterest_pipeline.aws.settings import Airflow, Api, Connector, Database, Databricks, Settings
 from pinterest_pipeline.aws.stacks import STACKS, Stack
 from tests.integration.aws_emulator import emulated_aws, environment
 
@@ -97,6 +97,7 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depl
         region=REGION,
         alarm_email="me@example.org",
         monthly_budget_usd=1000,
+        api=Api(monthly_requests=1_000_000),
         database=Database(kind="create"),
         connector=Connector(plugin=str(plugin), plugin_sha256=hashlib.sha256(b"a plugin").hexdigest()),
         databricks=Databricks(external_id="0b1c-22"),

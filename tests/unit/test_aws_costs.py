@@ -13,6 +13,7 @@ from pinterest_pipeline.aws.stacks import STACKS
 from pinterest_pipeline.errors import SettingsError
 
 FREE_AT_REST = {
+    *("ApiGateway::ApiKey", "ApiGateway::UsagePlan", "ApiGateway::UsagePlanKey"),
     *("ApiGateway::Account", "ApiGateway::Deployment", "ApiGateway::RestApi", "ApiGateway::Stage"),
     *("ApiGateway::VpcLink", "ApplicationAutoScaling::ScalableTarget", "ApplicationAutoScaling::ScalingPolicy"),
     "Budgets::Budget",

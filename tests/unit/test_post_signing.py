@@ -131,6 +131,18 @@ def test_an_api_key_from_the_settings_goes_into_its_header(api: FakeApi) -> None
     assert api.calls[0].headers["x-api-key"] == "key-1"
 
 
+@pytest.mark.usefixtures("signer")
+def test_a_key_goes_beside_the_signature_where_a_usage_plan_counts(api: FakeApi) -> None:
+    auth = open_auth(AuthKind.IAM_WITH_KEY, api.url, REGION, {"PINTEREST_API_KEY": "key-1"})
+    with ApiClient(api.url, Pace(), auth=auth) as client:
+        client.post(TopicRoute("abc123.pin"), [Record(33, "{}", 33)])
+    headers = api.calls[0].headers
+    assert headers["x-api-key"] == "key-1"
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256")
+    with pytest.raises(SettingsError, match="--auth iam-with-key needs the key"):
+        open_auth(AuthKind.IAM_WITH_KEY, api.url, REGION, {})
+
+
 @pytest.mark.parametrize("settings", [{}, {"PINTEREST_API_KEY": ""}, {"PINTEREST_API_KEY": "two\nlines"}])
 def test_a_key_that_cannot_be_one_is_asked_for(settings: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="PINTEREST_API_KEY"):

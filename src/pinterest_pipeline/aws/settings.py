@@ -126,6 +126,8 @@ class Api(Part):
     """Requests a second that all callers may make together."""
     throttle_burst: Positive = 200
     """Requests at one moment."""
+    monthly_requests: Annotated[int, Field(ge=0)] = 0
+    """Requests a month, by a usage plan whose key callers send beside their signature; 0 for no plan and no key."""
     stream_management: bool = False
     """Whether callers may also create and delete the streams: then records can be lost."""
 

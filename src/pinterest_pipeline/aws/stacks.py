@@ -147,6 +147,7 @@ def _streams(settings: Settings) -> Values:
         "StreamManagement": _truth(settings.api.stream_management),
         "ThrottleRate": str(settings.api.throttle_rate),
         "ThrottleBurst": str(settings.api.throttle_burst),
+        "MonthlyRequests": str(settings.api.monthly_requests),
         "PermissionsBoundaryArn": settings.permissions_boundary,
     }
 

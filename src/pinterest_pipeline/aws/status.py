@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NEEDED: Mapping[str, str] = {
     "InvokeUrl": "the API, for --api of both posting scripts",
+    "ApiKeyId": "the id of the key that callers send beside their signature",
     "InvokeArn": "what a caller's policy must allow execute-api:Invoke on",
     "BootstrapBrokers": "the brokers, from inside the network",
     "LandingLocation": "the bundle's landing_location",

@@ -24,6 +24,9 @@ INCLUDE = "AWS::Include"
 DEPLOYMENT = "ApiDeployment"
 """The resource that puts a state of the API on its stage. AWS never changes one: a new state needs a new one."""
 
+QUOTA = "MonthlyRequests"
+"""The parameter with the requests a month of a usage plan; 0 where there is none."""
+
 _MOST_BYTES = 51_200
 _DIGEST_LENGTH = 10
 _IN_TEXT = re.compile(r"\$\{(\w+)")
@@ -77,13 +80,16 @@ class Template:
     def body(self, values: Values) -> str:
         """Return what CloudFormation gets: an API's deployment is named after the API's content.
 
+        Where a usage plan counts requests, every method asks for a key beside the signature.
+
         Args:
             values: The stack's parameters; the API's content depends on some of them.
 
         Raises:
             AwsError: It is longer than CloudFormation takes.
         """
-        text = json.dumps(_redeployed(self.tree, values), separators=(",", ":"), ensure_ascii=False)
+        tree = _metered(self.tree) if values.get(QUOTA, "0") != "0" else self.tree
+        text = json.dumps(_redeployed(tree, values), separators=(",", ":"), ensure_ascii=False)
         size = len(text.encode())
         if size > _MOST_BYTES:
             raise AwsError(f"{self.path} has {size:,} bytes, CloudFormation takes {_MOST_BYTES:,}; split it in two")
@@ -132,6 +138,15 @@ def _included(tree: Tree, folder: Path) -> Tree:
             return parse(_text_of(path), path)
         return {key: _included(value, folder) for key, value in tree.items()}
     return [_included(value, folder) for value in tree] if isinstance(tree, list) else tree
+
+
+def _metered(tree: Tree) -> Tree:
+    if isinstance(tree, dict):
+        return {
+            key: [{**one, "api_key": []} for one in value] if key == "security" else _metered(value)
+            for key, value in tree.items()
+        }
+    return [_metered(value) for value in tree] if isinstance(tree, list) else tree
 
 
 def _redeployed(tree: Tree, values: Values) -> Tree:

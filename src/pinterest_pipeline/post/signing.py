@@ -15,6 +15,7 @@ from botocore.session import Session
 from pinterest_pipeline.errors import PostError, SettingsError
 
 API_KEY_SETTING = "PINTEREST_API_KEY"
+_KEY_HEADER = "x-api-key"
 _SERVICE = "execute-api"
 # The x-api-key header and these signed ones are all that API Gateway needs to know the caller.
 _SIGNED_HEADERS = ("Content-Type",)
@@ -26,6 +27,7 @@ class AuthKind(StrEnum):
     NONE = "none"
     IAM = "iam"
     API_KEY = "api-key"
+    IAM_WITH_KEY = "iam-with-key"
 
 
 class SigV4(httpx.Auth):
@@ -33,10 +35,11 @@ class SigV4(httpx.Auth):
 
     requires_request_body = True
 
-    def __init__(self, credentials: Credentials, region: str) -> None:
-        """Keep what signs: the credentials may refresh themselves."""
+    def __init__(self, credentials: Credentials, region: str, key: str = "") -> None:
+        """Keep what signs: the credentials may refresh themselves. A key goes with it where a usage plan counts."""
         self._credentials = credentials
         self._region = region
+        self._key = key
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the signature's headers to the request."""
@@ -44,6 +47,8 @@ class SigV4(httpx.Auth):
         signed = AWSRequest(request.method, str(request.url), headers=headers, data=request.content)
         SigV4Auth(self._fresh(), _SERVICE, self._region).add_auth(signed)
         request.headers.update(dict(signed.headers.items()))
+        if self._key:
+            request.headers[_KEY_HEADER] = self._key
         yield request
 
     def _fresh(self) -> ReadOnlyCredentials:
@@ -66,7 +71,7 @@ class ApiKey(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the key's header to the request."""
-        request.headers["x-api-key"] = self._key
+        request.headers[_KEY_HEADER] = self._key
         yield request
 
 
@@ -90,15 +95,21 @@ def open_auth(
         case AuthKind.NONE:
             return None
         case AuthKind.API_KEY:
-            key = settings.get(API_KEY_SETTING, "")
-            if not key or not key.isascii() or not key.isprintable():
-                raise SettingsError(f"--auth api-key needs the key in the environment as {API_KEY_SETTING}")
-            return ApiKey(key)
+            return ApiKey(_key(kind, settings))
         case AuthKind.IAM:
             return _iam(api, region)
+        case AuthKind.IAM_WITH_KEY:
+            return _iam(api, region, _key(kind, settings))
 
 
-def _iam(api: str, region: str | None) -> SigV4:
+def _key(kind: AuthKind, settings: Mapping[str, str]) -> str:
+    key = settings.get(API_KEY_SETTING, "")
+    if not key or not key.isascii() or not key.isprintable():
+        raise SettingsError(f"--auth {kind} needs the key in the environment as {API_KEY_SETTING}")
+    return key
+
+
+def _iam(api: str, region: str | None, key: str = "") -> SigV4:
     try:
         session = Session()
         credentials = session.get_credentials()
@@ -109,7 +120,7 @@ def _iam(api: str, region: str | None) -> SigV4:
         raise SettingsError("--auth iam finds no AWS credentials: set a profile, a role or AWS_ACCESS_KEY_ID")
     if not region:
         raise SettingsError("--auth iam cannot tell the API's region from its URL: give --region")
-    return SigV4(credentials, region)
+    return SigV4(credentials, region, key)
 
 
 def _region_of(api: str) -> str | None:
