@@ -24,7 +24,7 @@ Tree = dict[str, Any]
 
 
 class Aws:
-    """AWS as it answers, look after look; what is asked beyond it fails."""
+    """AWS as it answers, poll after poll; any further request fails."""
 
     def __init__(self, clients: Clients) -> None:
         self.clients = clients

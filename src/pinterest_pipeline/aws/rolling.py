@@ -57,7 +57,7 @@ class HealthGate:
         if not ours or not ours[-1].status.endswith(UNDER_WAY):
             return
         rolls_back = any(event.of_stack and "ROLLBACK" in event.status for event in happened)
-        with aws_says("cannot look after the new machine of the REST proxy"):
+        with aws_says("cannot follow the new machine of the REST proxy"):
             for machine in self._new_and_healthy(rolls_back=rolls_back):
                 self._signal(machine)
 

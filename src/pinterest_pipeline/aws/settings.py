@@ -162,7 +162,7 @@ class Settings(Part):
     alarm_email: EmptyOrEmail = ""
     """Who hears of alarms; AWS asks for a confirmation by mail."""
     monthly_budget_usd: Annotated[int, Field(ge=0)] = 0
-    """Costs of the account a month that alarm_email is told of: at 80 percent, and when more is forecast; 0: no."""
+    """Monthly costs of the account; alarm_email is notified at 80 percent, and when more is forecast. 0: no budget."""
     service_role: Role = ""
     """ARN of a role that CloudFormation makes everything with; empty for the rights of whoever applies."""
     permissions_boundary: Policy = ""
@@ -240,7 +240,7 @@ def _check(settings: Settings, path: Path) -> None:
     if settings.database.kind == "create" and "--" in settings.prefix:
         raise SettingsError(f"{path}: RDS takes no two hyphens in a row, as in the prefix {settings.prefix!r}")
     if settings.monthly_budget_usd and not settings.alarm_email:
-        raise SettingsError(f"{path}: monthly_budget_usd needs alarm_email, which is told when it is reached")
+        raise SettingsError(f"{path}: monthly_budget_usd needs alarm_email, which is notified when it is reached")
     if settings.database.kind == "existing" and not settings.database.url:
         raise SettingsError(f'{path}: database.kind "existing" needs database.url')
     if "@" in settings.database.url or "passw" in settings.database.url.lower():
