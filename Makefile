@@ -7,7 +7,7 @@ export PYTHONUTF8 = 1
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast kills faults airflow airflow-setup lint types bench docs wheel clean setup java servers scanner
+.PHONY: help demo test fast kills faults airflow airflow-setup lint types bench docs wheel validate deploy run destroy clean setup java servers scanner
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,22 @@ docs: setup  ## write the generated documents anew
 
 wheel: setup  ## build the wheel that goes to Databricks
 	$(UV) build --quiet --wheel --clear
+
+# What `make deploy` and its companions work on; each refuses values that are missing or cannot be before it calls the CLI.
+TARGET ?= dev
+JOB ?= batch
+
+validate: setup  ## check the bundle for TARGET=dev, staging or prod
+	@$(RUN) python scripts/bundle.py validate $(TARGET) $(ARGS)
+
+deploy: setup  ## deploy the bundle to TARGET=dev, staging or prod
+	@$(RUN) python scripts/bundle.py deploy $(TARGET) $(ARGS)
+
+run: setup  ## run JOB=batch, stream, ... of the deployed TARGET
+	@$(RUN) python scripts/bundle.py run $(TARGET) $(JOB) $(ARGS)
+
+destroy: setup  ## remove what was deployed to TARGET; staging and prod keep what holds data
+	@$(RUN) python scripts/bundle.py destroy $(TARGET) $(ARGS)
 
 clean:  ## remove what was built, installed and run here
 	rm -rf .venv .venvs .tools dist demo-output .pinterest .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*

@@ -154,7 +154,9 @@ def create_tables(spark: SparkSession, lake: Lake) -> None:
         spark: The session.
         lake: Where the tables live.
     """
-    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.full_schema}")
+    # Where the bundle has made the schema, the job's identity needs no right to make one.
+    if not spark.catalog.databaseExists(lake.full_schema):
+        spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.full_schema}")
     there = existing_tables(spark, lake)
     for definition in definitions():
         if definition.name in there:

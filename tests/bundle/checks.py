@@ -8,15 +8,19 @@ from importlib.metadata import distribution
 from typing import cast
 from unittest.mock import patch
 
+from databricks.bundles.alerts import Alert
+from databricks.bundles.dashboards import Dashboard
+from databricks.bundles.external_locations import ExternalLocation
 from databricks.bundles.jobs import Job
 from databricks.bundles.schemas import Schema
+from databricks.bundles.secret_scopes import SecretScope
 from databricks.bundles.volumes import Volume
 
 import pinterest_pipeline
 from pinterest_pipeline import jobs
-from pinterest_pipeline.entities import Names
+from pinterest_pipeline.deploy.quartz import quartz_faults
 from pinterest_pipeline.errors import SettingsError
-from tests.bundle.quartz import quartz_faults
+from tests.bundle.governance import lifecycle, permissions, tags, target, values
 from tests.bundle.resolver import Bundle, Tree
 
 CHAINS = {
@@ -28,13 +32,16 @@ CHAINS = {
 TRIGGERS = {"batch": "schedule", "stream": "continuous", "stream_serverless": "schedule"}
 """The jobs that nobody starts, and what starts them."""
 DISTRIBUTION = "pinterest-pipeline"
-HOLDS_DATA = ("schemas", "volumes")
 WHEELS = "dist/*.whl"
 
 Shape = Callable[[Tree], object]
 _SHAPES: Mapping[str, Shape] = {
+    "alerts": cast("Shape", Alert.from_dict),
+    "dashboards": cast("Shape", Dashboard.from_dict),
+    "external_locations": cast("Shape", ExternalLocation.from_dict),
     "jobs": cast("Shape", Job.from_dict),
     "schemas": cast("Shape", Schema.from_dict),
+    "secret_scopes": cast("Shape", SecretScope.from_dict),
     "volumes": cast("Shape", Volume.from_dict),
 }
 _RETRIES = {"max_retries", "min_retry_interval_millis", "retry_on_timeout"}
@@ -66,9 +73,15 @@ def files(bundle: Bundle) -> list[str]:
     """Every included file holds one resource and is called <key>.<kind>.yml."""
     faults = []
     for path, tree in bundle.files.items():
-        names = [f"{key}.{kind[:-1]}.yml" for kind, found in tree.get("resources", {}).items() for key in found]
-        if names != [path.name]:
-            faults.append(f"{path.name} holds {names}")
+        parts = [tree, *tree.get("targets", {}).values()]
+        named = {
+            f"{key}.{kind[:-1]}.yml"
+            for part in parts
+            for kind, found in part.get("resources", {}).items()
+            for key in found
+        }
+        if named != {path.name}:
+            faults.append(f"{path.name} holds {sorted(named)}")
     return faults
 
 
@@ -238,15 +251,10 @@ def places(bundle: Bundle) -> list[str]:
 
 
 def guards(bundle: Bundle) -> list[str]:
-    """What holds data cannot be destroyed; no run hangs, overlaps, fails unseen or gives up at the first failure."""
-    holders = {f"{kind}.{key}": each for kind in HOLDS_DATA for key, each in bundle.resources(kind).items()}
-    faults = [
-        f"{key} can be destroyed"
-        for key, each in holders.items()
-        if not each.get("lifecycle", {}).get("prevent_destroy")
-    ]
+    """No run hangs, overlaps, fails unseen or gives up at the first failure."""
+    faults = []
     for job in bundle.resources("jobs").values():
-        mails, asked = job["email_notifications"], bundle.values["notification_emails"]
+        mails, asked = job["email_notifications"], [bundle.values["notification_email"]]
         expected = {
             "one run at a time": job["max_concurrent_runs"] == 1 and job["queue"]["enabled"],
             "mails to those who asked": mails["on_failure"] == asked,
@@ -292,20 +300,15 @@ def _continuous_faults(job: Tree) -> Iterator[str]:
 
 
 def variables(bundle: Bundle) -> list[str]:
-    """Every variable is described and used, the prefix can be one, and nothing that sounds secret has a default."""
+    """Every variable is described and used, and nothing that sounds secret has a default."""
     text = "".join(path.read_text(encoding="utf-8") for path in (bundle.root / "databricks.yml", *bundle.files))
     faults = [f"{name} has no description" for name, each in bundle.variables.items() if not each.get("description")]
     faults += [f"{name} is not used" for name in bundle.variables if f"${{var.{name}}}" not in text]
-    faults += [
+    return faults + [
         f"{name} sounds secret and has a default"
         for name, each in bundle.variables.items()
-        if _SECRET_NAME.search(name) and "default" in each
+        if _SECRET_NAME.search(name) and each.get("default")
     ]
-    try:
-        Names(bundle.values["prefix"])
-    except SettingsError as error:
-        faults.append(str(error))
-    return faults
 
 
 def hard_coded(bundle: Bundle) -> list[str]:
@@ -316,17 +319,6 @@ def hard_coded(bundle: Bundle) -> list[str]:
         for what, form in _HARD_CODED.items()
         for found in form.finditer(path.read_text(encoding="utf-8"))
     ]
-
-
-def target(bundle: Bundle) -> list[str]:
-    """A production target says where its files lie, so that there is one copy of it."""
-    root_path = bundle.config.get("workspace", {}).get("root_path", "")
-    explicit = f"/{bundle.config['bundle']['name']}/{bundle.target}" in root_path
-    return (
-        [f"{bundle.target} has no root_path of its own"]
-        if bundle.config["mode"] == "production" and not explicit
-        else []
-    )
 
 
 Check = Callable[[Bundle], list[str]]
@@ -344,7 +336,11 @@ ALL: tuple[Check, ...] = (
     parameters,
     places,
     guards,
+    lifecycle,
     variables,
+    values,
     hard_coded,
     target,
+    permissions,
+    tags,
 )

@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from pinterest_pipeline.deploy.values import target_values
+from pinterest_pipeline.errors import SettingsError
 
 Tree = dict[str, Any]
 
@@ -17,8 +22,19 @@ WORKSPACE = {
     "current_user.short_name": "ann",
     "file_path": f"/Workspace/Users/{USER}/.bundle/files",
 }
-GIVEN = {"landing_location": "s3://landing-of-the-test"}
-"""What a person gives at deployment: the variables that have no default."""
+_PRODUCTION = {
+    "landing_location": "s3://landing-of-the-test",
+    "storage_credential": "pinterest-landing",
+    "deployer": "11111111-0000-4000-8000-000000000001",
+    "job_principal": "22222222-0000-4000-8000-000000000002",
+    "notification_email": "operators@company.example",
+}
+GIVEN: Mapping[str, Mapping[str, str]] = {
+    "dev": {"landing_path": "/Volumes/main/pinterest_staging/landing"},
+    "staging": _PRODUCTION | {"kinesis_access": "pinterest-kinesis"},
+    "prod": _PRODUCTION | {"kinesis_access": "pinterest-kinesis"},
+}
+"""What a person gives at the deployment of each target."""
 
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 
@@ -36,16 +52,22 @@ class Bundle:
         target: The target's name.
         config: databricks.yml, with the target merged into it and the includes' resources under `resources`.
         files: Each included file as it is written.
-        variables: The variables as they are declared.
-        values: Their values in this target.
+        written: databricks.yml as it is written.
+        values: Their values in this target, with nothing left to resolve.
     """
 
     root: Path
     target: str
     config: Tree
     files: Mapping[Path, Tree]
-    variables: Mapping[str, Tree]
+    written: Tree
     values: Mapping[str, Any]
+
+    @property
+    def variables(self) -> Mapping[str, Tree]:
+        """The variables as they are declared."""
+        found: Mapping[str, Tree] = self.written["variables"]
+        return found
 
     def resources(self, kind: str) -> Mapping[str, Tree]:
         """Return the resources of one kind, such as `jobs`, by key."""
@@ -58,8 +80,13 @@ def targets(root: Path) -> list[str]:
     return list(_read(root / "databricks.yml")["targets"])
 
 
-def load(root: Path, target: str, given: Mapping[str, str] = GIVEN) -> Bundle:
+def load(root: Path, target: str, given: Mapping[str, str] | None = None) -> Bundle:
     """Read and resolve one target.
+
+    Args:
+        root: The folder of databricks.yml.
+        target: The target.
+        given: Values of variables; what a person gives for this target unless they are given here.
 
     Raises:
         BundleError: A reference leads nowhere, a variable has no value, or the CLI could not read a file.
@@ -68,30 +95,42 @@ def load(root: Path, target: str, given: Mapping[str, str] = GIVEN) -> Bundle:
     files = {path: _read(path) for pattern in main["include"] for path in sorted(root.glob(pattern))}
     chosen = main["targets"][target]
     config: Tree = {key: main[key] for key in main.keys() - {"targets", "variables", "include"}}
-    for tree in (*files.values(), {key: chosen[key] for key in chosen.keys() - {"variables"}}):
-        config = _merged(config, tree)
-    if chosen.get("mode") == "development":
-        _own_copy(config["resources"])
+    of_files = [part for tree in files.values() for part in (tree, tree.get("targets", {}).get(target, {}))]
+    for tree in (*of_files, {key: chosen[key] for key in chosen.keys() - {"variables"}}):
+        config = _merged(config, {key: tree[key] for key in tree.keys() - {"targets"}})
+    _apply_presets(config, development=chosen.get("mode") == "development")
     config["bundle"] = {**config["bundle"], "target": target}
-    values = _values(main["variables"], chosen.get("variables", {}), given)
+    values = _values(main, target, GIVEN[target] if given is None else given)
     lookup = _lookup(config, values)
     resolved = {key: _resolved(tree, lookup) for key, tree in config.items()}
-    return Bundle(root, target, resolved, files, main["variables"], values)
+    return Bundle(
+        root,
+        target,
+        resolved,
+        files,
+        main,
+        {name: _resolved(value, lookup) for name, value in values.items()},
+    )
 
 
 def _read(path: Path) -> Tree:
-    text = path.read_text(encoding="utf-8")
-    _refuse_inline_merges(text, path)
+    # A tree of its own, since the presets are written into it.
+    return deepcopy(_parsed(path.read_text(encoding="utf-8"), path.name))
+
+
+@cache
+def _parsed(text: str, name: str) -> Tree:
+    _refuse_inline_merges(text, name)
     tree: Tree = yaml.safe_load(text)
     return tree
 
 
-def _refuse_inline_merges(text: str, path: Path) -> None:
+def _refuse_inline_merges(text: str, name: str) -> None:
     """Refuse what the CLI refuses and PyYAML takes: a map that stands behind `<<` itself."""
     for key, value in pairwise(yaml.parse(text, yaml.SafeLoader)):
         merges = isinstance(key, yaml.ScalarEvent) and key.value == "<<"
         if merges and not isinstance(value, yaml.AliasEvent | yaml.SequenceStartEvent):
-            raise BundleError(f"{path.name}: expected an alias or a list behind <<")
+            raise BundleError(f"{name}: expected an alias or a list behind <<")
 
 
 def _merged(base: Tree, over: Tree) -> Tree:
@@ -101,20 +140,28 @@ def _merged(base: Tree, over: Tree) -> Tree:
     }
 
 
-def _own_copy(resources: Tree) -> None:
-    """Rename what development mode renames, so that two people's copies stay apart."""
-    for schema in resources["schemas"].values():
-        schema["name"] = "dev_ann_" + schema["name"]
+def _apply_presets(config: Tree, *, development: bool) -> None:
+    """Put the tags on the jobs; in development rename what that mode renames, so that two copies stay apart."""
+    resources = config["resources"]
     for job in resources["jobs"].values():
-        job["name"] = "[dev ann] " + job["name"]
+        job["tags"] = config["presets"]["tags"] | job.get("tags", {})
+    if development:
+        for kind, key, prefix in (
+            ("schemas", "name", "dev_ann_"),
+            ("jobs", "name", "[dev ann] "),
+            ("alerts", "display_name", "[dev ann] "),
+            ("dashboards", "display_name", "[dev ann] "),
+        ):
+            for resource in resources.get(kind, {}).values():
+                resource[key] = prefix + resource[key]
 
 
-def _values(declared: Tree, chosen: Tree, given: Mapping[str, str]) -> Tree:
-    if unknown := (chosen.keys() | given.keys()) - declared.keys():
-        raise BundleError(f"values for variables that are not declared: {sorted(unknown)}")
-    defaults = {name: variable["default"] for name, variable in declared.items() if "default" in variable}
-    values = {**defaults, **chosen, **given}
-    if missing := declared.keys() - values.keys():
+def _values(main: Tree, target: str, given: Mapping[str, str]) -> Tree:
+    try:
+        values = target_values(main, target, given)
+    except SettingsError as error:
+        raise BundleError(str(error)) from error
+    if missing := main["variables"].keys() - values.keys():
         raise BundleError(f"variables without a value: {sorted(missing)}")
     return values
 

@@ -3,15 +3,19 @@
 import shutil
 from pathlib import Path
 
+import pyspark
 import pytest
 
-from tests.bundle import checks
+from tests.bundle import checks, governance
 from tests.bundle.resolver import BundleError, load, targets
 
 ROOT = Path(__file__).parents[2]
 MAIN, JOB, REPLAY = "databricks.yml", "resources/batch.job.yml", "resources/replay.job.yml"
 STREAM, SERVERLESS = "resources/stream.job.yml", "resources/stream_serverless.job.yml"
 SCHEMA, LANDING = "resources/pinterest.schema.yml", "resources/landing.volume.yml"
+CHECKPOINTS, SCOPE = "resources/checkpoints.volume.yml", "resources/keys.secret_scope.yml"
+KEPT = "      lifecycle: {prevent_destroy: true}\n"
+GRANT = "      grants: [{principal: x, privileges: [READ_VOLUME]}]\n"
 CRON = "default: 0 0 3 * * ?"
 INGEST, REFINE = "- task_key: ingest\n          <<", "- task_key: refine\n          <<"
 NEXT = "  schedule:\n"
@@ -48,7 +52,6 @@ def test_the_bundle_holds_together(check: checks.Check, target: str) -> None:
 BROKEN = [
     (checks.shape, JOB, "max_retries:", "max_retriez:", "Unexpected field 'max_retriez'"),
     (checks.shape, JOB, "RUN_DURATION_SECONDS", "RUN_DURATION_HOURS", "not a valid JobsHealthMetric"),
-    (checks.shape, LANDING, "volume_type: EXTERNAL", "volume_type: REMOTE", "not a valid VolumeType"),
     (checks.shape, SCHEMA, "catalog_name: ", "catalog: ", "Unexpected field 'catalog'"),
     (checks.files, JOB, "    batch:\n", "    nightly:\n", "nightly.job.yml"),
     (checks.paths, JOB, "../dist/*.whl", "../build/*.whl", "is not there"),
@@ -126,7 +129,7 @@ BROKEN = [
     (
         checks.guards,
         STREAM,
-        "on_streaming_backlog_exceeded: ${var.notification_emails}",
+        'on_streaming_backlog_exceeded: ["${var.notification_email}"]',
         "on_streaming_backlog_exceeded: [x]",
         "mails about a backlog",
     ),
@@ -136,20 +139,40 @@ BROKEN = [
     (checks.parameters, JOB, "default: auto_loader", "default: by_hand", "invalid Reader value"),
     (checks.parameters, JOB, "{{job.parameters.prefix}}", "{{job.parameters.id}}", "no job parameter id"),
     (checks.places, JOB, "default: ${resources.schemas.pinterest.name}", "default: ${var.schema}", "not declared"),
-    (checks.places, JOB, "default: /Volumes/${var.catalog}/", "default: /Volumes/main2/", "looks for landing"),
-    (checks.places, LANDING, "${resources.schemas.pinterest.name}", "${var.schema}", "volume landing is in"),
-    (checks.guards, SCHEMA, "prevent_destroy: true", "prevent_destroy: false", "schemas.pinterest can be destroyed"),
+    (checks.places, JOB, "default: /Volumes/${var.catalog}/", "default: /Volumes/main2/", "looks for checkpoints"),
     (checks.guards, JOB, "max_concurrent_runs: 1", "max_concurrent_runs: 2", "one run at a time"),
     (checks.guards, REPLAY, "timeout_seconds: ${var.task_timeout_seconds}", "timeout_seconds: 0", "replay ends"),
-    (checks.guards, JOB, "on_failure: ${var.notification_emails}", "on_failure: [x]", "mails to those who asked"),
+    (checks.guards, JOB, 'on_failure: ["${var.notification_email}"]', "on_failure: [x]", "mails to those who asked"),
     (checks.guards, MAIN, "default: 2\n", "default: 0\n", "ingest is tried again"),
     (checks.guards, MAIN, "default: 14400", "default: 60", "slow runs reported"),
     (checks.variables, MAIN, NEXT, "  password:\n    default: x\n" + NEXT, "sounds secret"),
     (checks.variables, MAIN, NEXT, "  spare:\n    default: x\n" + NEXT, "spare has no description"),
     (checks.variables, MAIN, NEXT, "  spare:\n    default: x\n" + NEXT, "spare is not used"),
-    (checks.variables, MAIN, "prefix: pinterest-dev", "prefix: Pinterest_Dev", "the prefix must be"),
-    (checks.hard_coded, MAIN, "default: []", "default: [ann@company.example]", "names an e-mail address"),
-    (checks.hard_coded, MAIN, "    workspace:\n", "    workspace:\n      host: x\n", "names a host"),
+    (governance.values, MAIN, "prefix: pinterest-dev", "prefix: Pinterest_Dev", "the prefix must be"),
+    (governance.values, MAIN, NEXT, "  spare:\n    default: x\n    description: x\n" + NEXT, "spare cannot be 'x'"),
+    (checks.hard_coded, MAIN, "default: pinterest-analysts", "default: ann@company.example", "names an e-mail address"),
+    (
+        checks.hard_coded,
+        MAIN,
+        "    workspace: &workspace\n",
+        "    workspace: &workspace\n      host: x\n",
+        "names a host",
+    ),
+    (
+        governance.lifecycle,
+        CHECKPOINTS,
+        "      volume_type",
+        KEPT + "      volume_type",
+        "checkpoints cannot be destroyed",
+    ),
+    (
+        governance.permissions,
+        CHECKPOINTS,
+        "      volume_type",
+        GRANT + "      volume_type",
+        "checkpoints grants something",
+    ),
+    (governance.tags, MAIN, "    cost_center: ${var.cost_center}\n", "", "batch has the tags"),
     (checks.hard_coded, JOB, "environment_key: default\n", "existing_cluster_id: x\n", "names a cluster"),
 ]
 
@@ -163,10 +186,35 @@ def test_a_broken_bundle_is_found_out(
     assert finding in "\n".join(check(load(copy, "dev")))
 
 
-def test_a_production_target_without_a_folder_of_its_own_is_found_out(copy: Path) -> None:
-    break_it(copy, MAIN, "/${bundle.name}/${bundle.target}", "")
+BROKEN_IN_PRODUCTION = [
+    (governance.target, MAIN, "/${bundle.name}/${bundle.target}", "", "prod has no root_path of its own"),
+    (governance.target, MAIN, "    run_as: *run_as\n", "", "prod does not run as the jobs' service principal"),
+    (governance.target, MAIN, "  job_principal:\n", "    default: x\n  job_principal:\n", "the deployer has a default"),
+    (checks.shape, LANDING, "volume_type: EXTERNAL", "volume_type: REMOTE", "not a valid VolumeType"),
+    (checks.shape, SCOPE, "level: READ", "level: CAN_READ", "not a valid SecretScopePermissionLevel"),
+    (checks.shape, SCHEMA, "[USE_SCHEMA]", "[USE]", "not a valid Privilege"),
+    (checks.places, LANDING, "${resources.schemas.pinterest.name}", "other", "volume landing is in"),
+    (checks.places, MAIN, "landing_path: /Volumes/${var.catalog}", "landing_path: /Volumes/x", "looks for landing"),
+    (
+        governance.lifecycle,
+        SCHEMA,
+        "prevent_destroy: true",
+        "prevent_destroy: false",
+        "schemas.pinterest can be destroyed",
+    ),
+    (governance.permissions, MAIN, "level: CAN_RUN", "level: CAN_VIEW", "pinterest-operators would read secrets"),
+    (governance.permissions, SCOPE, "${var.job_principal}", "${var.deployer}", "secrets are read by"),
+    (governance.permissions, SCHEMA, "[USE_SCHEMA]", "[USE_SCHEMA, SELECT]", "expected the grants"),
+]
 
-    assert checks.target(load(copy, "prod")) == ["prod has no root_path of its own"]
+
+@pytest.mark.parametrize(("check", "file", "old", "new", "finding"), BROKEN_IN_PRODUCTION)
+def test_a_broken_production_target_is_found_out(
+    copy: Path, check: checks.Check, file: str, old: str, new: str, finding: str
+) -> None:
+    break_it(copy, file, old, new)
+
+    assert finding in "\n".join(check(load(copy, "prod")))
 
 
 @pytest.mark.parametrize("reference", ["var.catalogue", "resources.schemas.posts.name", "bundle.owner", "cluster.id"])
@@ -198,9 +246,9 @@ def test_a_merge_of_a_list_of_aliases_is_one_of_them_all(copy: Path) -> None:
     assert load(copy, "dev").resources("jobs") == load(ROOT, "dev").resources("jobs")
 
 
-def test_the_bucket_must_be_given() -> None:
-    with pytest.raises(BundleError, match="landing_location"):
-        load(ROOT, "prod", given={})
+def test_the_runtime_of_the_stream_has_the_spark_that_the_tests_run() -> None:
+    sparks = {"17.3.x-scala2.13": "4.0", "18.x-scala2.13": "4.1"}  # the LTS versions with Spark 4
+    assert pyspark.__version__.startswith(sparks[load(ROOT, "prod").values["stream_spark_version"]])
 
 
 def test_each_target_has_its_own_schema_prefix_and_job_name() -> None:

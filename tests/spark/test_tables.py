@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -30,6 +31,13 @@ def tables(lake: Lake) -> list[str]:
 def test_creating_the_tables_again_changes_nothing(spark: SparkSession, lake: Lake, tables: list[str]) -> None:
     create_tables(spark, lake)
     assert [table_version(spark, table) for table in tables] == [0] * len(tables)
+
+
+def test_an_existing_schema_is_not_created_again(spark: SparkSession, lake: Lake) -> None:
+    with patch.object(spark, "sql", wraps=spark.sql) as sql:
+        create_tables(spark, lake)
+    assert sql.called
+    assert [call for call in sql.mock_calls if "CREATE SCHEMA" in str(call)] == []
 
 
 def test_a_clean_table_has_the_declared_columns_and_says_what_they_are(spark: SparkSession, lake: Lake) -> None:

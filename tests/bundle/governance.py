@@ -1,0 +1,100 @@
+"""What must hold for a target as a whole: who owns it, who may do what, what can be destroyed, and its values."""
+
+from collections.abc import Iterator
+
+from pinterest_pipeline.deploy.rules import faults as value_faults
+from tests.bundle.resolver import Bundle
+
+HOLDS_DATA = ("schemas", "volumes", "external_locations", "secret_scopes")
+
+
+def lifecycle(bundle: Bundle) -> list[str]:
+    """What holds data cannot be destroyed; in development everything can, so that `bundle destroy` works."""
+    production = bundle.config["mode"] == "production"
+    return [
+        f"{kind}.{key} can{'' if production else 'not'} be destroyed"
+        for kind, resources in bundle.config["resources"].items()
+        for key, each in resources.items()
+        if each.get("lifecycle", {}).get("prevent_destroy", False) != (production and kind in HOLDS_DATA)
+    ]
+
+
+def values(bundle: Bundle) -> list[str]:
+    """Every value can be what `make deploy` lets a variable be, and `make deploy` knows every variable."""
+    given = {**bundle.values}
+    if bundle.config["mode"] == "development":
+        # The CLI fills these in with the person's name after they have been checked.
+        given = given | dict.fromkeys(("deployer", "job_principal"), "${workspace.current_user.userName}")
+    return value_faults(bundle.written, bundle.target, given)
+
+
+def target(bundle: Bundle) -> list[str]:
+    """A production target has one copy, in the folder of a deployer who is named, and runs as a service principal."""
+    if bundle.config["mode"] != "production":
+        return []
+    root_path = bundle.config.get("workspace", {}).get("root_path", "")
+    name = bundle.config["bundle"]["name"]
+    faults = []
+    if not root_path.endswith(f"/{bundle.values['deployer']}/.bundle/{name}/{bundle.target}"):
+        faults.append(f"{bundle.target} has no root_path of its own")
+    if "default" in bundle.variables["deployer"]:
+        faults.append("a second person would deploy a second copy: the deployer has a default")
+    if bundle.config.get("run_as") != {"service_principal_name": bundle.values["job_principal"]}:
+        faults.append(f"{bundle.target} does not run as the jobs' service principal")
+    return faults
+
+
+_LEVELS = {
+    "jobs": {"CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER"},
+    "alerts": {"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"},
+    "dashboards": {"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"},
+    "secret_scopes": {"READ", "WRITE", "MANAGE"},
+}
+"""What the workspace knows of each kind; the official models let every level stand with every kind."""
+_MINIMAL_GRANTS = {
+    "schemas": {"job_principal": {"USE_SCHEMA", "CREATE_TABLE"}, "analysts": {"USE_SCHEMA"}},
+    "checkpoints": {"job_principal": {"READ_VOLUME", "WRITE_VOLUME"}},
+    "landing": {"job_principal": {"READ_VOLUME"}},
+}
+
+
+def permissions(bundle: Bundle) -> list[str]:
+    """Permissions have levels that their kind knows; who only views reads no secret; grants are the ones needed."""
+    if bundle.config["mode"] == "development":
+        granted = [
+            key for found in bundle.config["resources"].values() for key, each in found.items() if "grants" in each
+        ]
+        return [f"{key} grants something in development, where its owner is alone" for key in granted]
+    faults = [
+        f"{kind}.{key} has no level {each['level']}"
+        for kind, levels in _LEVELS.items()
+        for key, resource in bundle.resources(kind).items()
+        for each in resource.get("permissions", [])
+        if each["level"] not in levels
+    ]
+    # The CLI gives the target's permissions to every resource, and on a secret scope it makes READ of CAN_VIEW.
+    general = [(each.get("group_name"), each["level"]) for each in bundle.config["permissions"]]
+    faults += [f"{group} would read secrets" for group, level in general if group and level != "CAN_RUN"]
+    readers = {each.get("service_principal_name") for each in bundle.resources("secret_scopes")["keys"]["permissions"]}
+    if readers != {bundle.values["job_principal"]}:
+        faults.append(f"secrets are read by {readers}")
+    return [*faults, *_grant_faults(bundle)]
+
+
+def _grant_faults(bundle: Bundle) -> Iterator[str]:
+    holders = {"schemas": bundle.resources("schemas")["pinterest"], **bundle.resources("volumes")}
+    for name, expected in _MINIMAL_GRANTS.items():
+        wanted = {bundle.values[who]: privileges for who, privileges in expected.items()}
+        found = {each["principal"]: set(each["privileges"]) for each in holders[name].get("grants", [])}
+        if found != wanted:
+            yield f"expected the grants {wanted} on {name}, found {found}"
+
+
+def tags(bundle: Bundle) -> list[str]:
+    """The costs of every job can be told apart by project, target and cost center."""
+    expected = {"project", "target", "cost_center"}
+    return [
+        f"{key} has the tags {each['tags']}"
+        for key, each in bundle.resources("jobs").items()
+        if not expected <= each["tags"].keys()
+    ]
