@@ -50,6 +50,7 @@ bench: setup java  ## measure, and write docs/benchmarks.md
 docs: setup  ## write the generated documents anew
 	$(RUN) python scripts/data_dictionary.py
 	$(RUN) python scripts/api_models.py
+	$(RUN) python scripts/dashboard.py
 
 wheel: setup  ## build the wheel that goes to Databricks
 	$(UV) build --quiet --wheel --clear

@@ -12,6 +12,7 @@ from pinterest_pipeline.ingest.kinesis import Streams
 from pinterest_pipeline.ingest.landing import Reader, ingest_landing
 from pinterest_pipeline.live import catch_up, follow
 from pinterest_pipeline.publish import publish as publish_answers
+from pinterest_pipeline.sharing import create_views, share
 from pinterest_pipeline.tables import Lake, Origin, create_tables
 
 _ARGUMENTS = {
@@ -45,8 +46,15 @@ def parser(*names: str) -> argparse.ArgumentParser:
 
 
 def tables_parser() -> argparse.ArgumentParser:
-    """Return the parser of the task `tables`, and of `publish` and `replay`, which need no more."""
+    """Return the parser of the task `tables`, and of `replay`, which needs no more."""
     return parser("catalog", "schema")
+
+
+def publish_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `publish`; an empty optional argument counts as not given."""
+    made = parser("catalog", "schema")
+    made.add_argument("--analysts", default="", help="group that may read clean, answers and runs; by default nobody")
+    return made
 
 
 def ingest_parser() -> argparse.ArgumentParser:
@@ -72,9 +80,11 @@ def stream_parser() -> argparse.ArgumentParser:
 
 
 def tables(arguments: Sequence[str] | None = None) -> None:
-    """Create the schema and the tables, and add columns that the declaration has gained."""
+    """Create the schema, tables and views, and add columns that the declaration has gained."""
     given = tables_parser().parse_args(arguments)
-    create_tables(session(), Lake(given.catalog, given.schema))
+    spark, lake = session(), Lake(given.catalog, given.schema)
+    create_tables(spark, lake)
+    create_views(spark, lake)
 
 
 def ingest(arguments: Sequence[str] | None = None) -> None:
@@ -112,9 +122,12 @@ def replay(arguments: Sequence[str] | None = None) -> None:
 
 
 def publish(arguments: Sequence[str] | None = None) -> None:
-    """Write the answers that have changed."""
-    given = tables_parser().parse_args(arguments)
-    publish_answers(session(), Lake(given.catalog, given.schema))
+    """Write the answers that have changed, and let the analysts read them."""
+    given = publish_parser().parse_args(arguments)
+    spark, lake = session(), Lake(given.catalog, given.schema)
+    publish_answers(spark, lake)
+    if given.analysts:
+        share(spark, lake, given.analysts)
 
 
 def _interval(text: str) -> float:

@@ -70,8 +70,9 @@ def _shape_faults(kind: str, resources: Mapping[str, Tree]) -> Iterator[str]:
 
 
 def files(bundle: Bundle) -> list[str]:
-    """Every included file holds one resource and is called <key>.<kind>.yml."""
-    faults = []
+    """Every included file holds one resource and is called <key>.<kind>.yml; no two kinds have a key in common."""
+    keys = [key for resources in bundle.config["resources"].values() for key in resources]
+    faults = [f"the key {key} is used twice" for key in sorted({key for key in keys if keys.count(key) > 1})]
     for path, tree in bundle.files.items():
         parts = [tree, *tree.get("targets", {}).values()]
         named = {
@@ -150,9 +151,13 @@ def _statuses(job: Tree) -> list[str | None]:
 
 
 def schedule(bundle: Bundle) -> list[str]:
-    """Every schedule is a Quartz expression, in UTC."""
+    """Every schedule of a job or an alert is a Quartz expression, in UTC."""
     schedules = [job["schedule"] for job in bundle.resources("jobs").values() if "schedule" in job]
-    faults = [fault for each in schedules for fault in quartz_faults(each["quartz_cron_expression"])]
+    alerts = [alert["schedule"] for alert in bundle.resources("alerts").values()]
+    expressions = [each["quartz_cron_expression"] for each in schedules]
+    expressions += [each["quartz_cron_schedule"] for each in alerts]
+    faults = [fault for each in expressions for fault in quartz_faults(each)]
+    schedules += alerts
     return faults + [f"{each['timezone_id']} is not UTC" for each in schedules if each["timezone_id"] != "UTC"]
 
 
@@ -161,6 +166,27 @@ def one_stream(bundle: Bundle) -> list[str]:
     streams = {key: job for key, job in bundle.resources("jobs").items() if CHAINS.get(key) == ["stream"]}
     awake = [key for key, job in streams.items() if _statuses(job) != ["PAUSED"]]
     return [f"{' and '.join(awake)} would read the same checkpoints"] if len(awake) > 1 else []
+
+
+def alerts(bundle: Bundle) -> list[str]:
+    """Every alert fires on TRUE, reads the schema that the bundle declares, and notifies the one address."""
+    schema = bundle.resources("schemas")["pinterest"]
+    place = f"`{schema['catalog_name']}`.`{schema['name']}`."
+    faults = []
+    for key, alert in bundle.resources("alerts").items():
+        evaluation = alert["evaluation"]
+        notified = [each["user_email"] for each in evaluation["notification"]["subscriptions"]]
+        holds = {
+            "fires on TRUE": evaluation["comparison_operator"] == "EQUAL"
+            and evaluation["threshold"] == {"value": {"bool_value": True}}
+            and f" AS {evaluation['source']['name']}" in alert["query_text"],
+            "reads the declared schema": set(re.findall(r"(?:FROM|JOIN) (`\S+`\.)`", alert["query_text"])) == {place},
+            "notifies the one address": notified == [bundle.values["notification_email"]],
+            "is paused in development": bundle.config["mode"] == "production"
+            or alert["schedule"]["pause_status"] == "PAUSED",
+        }
+        faults += [f"{key}: expected that it {name}" for name, fine in holds.items() if not fine]
+    return faults
 
 
 def wheel_tasks(bundle: Bundle) -> list[str]:
@@ -332,6 +358,7 @@ ALL: tuple[Check, ...] = (
     schedule,
     one_stream,
     continuous,
+    alerts,
     wheel_tasks,
     parameters,
     places,

@@ -27,10 +27,11 @@ _PRODUCTION = {
     "storage_credential": "pinterest-landing",
     "deployer": "11111111-0000-4000-8000-000000000001",
     "job_principal": "22222222-0000-4000-8000-000000000002",
+    "warehouse_id": "0123456789abcdef",
     "notification_email": "operators@company.example",
 }
 GIVEN: Mapping[str, Mapping[str, str]] = {
-    "dev": {"landing_path": "/Volumes/main/pinterest_staging/landing"},
+    "dev": {"landing_path": "/Volumes/main/pinterest_staging/landing", "warehouse_id": _PRODUCTION["warehouse_id"]},
     "staging": _PRODUCTION | {"kinesis_access": "pinterest-kinesis"},
     "prod": _PRODUCTION | {"kinesis_access": "pinterest-kinesis"},
 }

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 MAIN, JOB, REPLAY = "databricks.yml", "resources/batch.job.yml", "resources/replay.job.yml"
 STREAM, SERVERLESS = "resources/stream.job.yml", "resources/stream_serverless.job.yml"
 SCHEMA, LANDING = "resources/pinterest.schema.yml", "resources/landing.volume.yml"
+LAG = "resources/stream_lag.alert.yml"
 CHECKPOINTS, SCOPE = "resources/checkpoints.volume.yml", "resources/keys.secret_scope.yml"
 KEPT = "      lifecycle: {prevent_destroy: true}\n"
 GRANT = "      grants: [{principal: x, privileges: [READ_VOLUME]}]\n"
@@ -54,6 +55,7 @@ BROKEN = [
     (checks.shape, JOB, "RUN_DURATION_SECONDS", "RUN_DURATION_HOURS", "not a valid JobsHealthMetric"),
     (checks.shape, SCHEMA, "catalog_name: ", "catalog: ", "Unexpected field 'catalog'"),
     (checks.files, JOB, "    batch:\n", "    nightly:\n", "nightly.job.yml"),
+    (checks.files, LAG, "    stream_lag:\n", "    stream:\n", "the key stream is used twice"),
     (checks.paths, JOB, "../dist/*.whl", "../build/*.whl", "is not there"),
     (checks.paths, MAIN, "- notebooks", "- notebook", "notebook is not there"),
     (checks.graph, JOB, INGEST, INGEST.replace("ingest", "digest"), "digest, which is no task"),
@@ -99,6 +101,14 @@ BROKEN = [
     (checks.continuous, MAIN, "default: 100000000\n", "default: 0\n", "expected a limit for each"),
     (checks.schedule, MAIN, CRON, "default: 0 3 * * *", "expected 6 or 7 fields"),
     (checks.schedule, MAIN, CRON, "default: 0 0 3 * * *", "exactly one of"),
+    (checks.schedule, LAG, "0 0/15 * * * ?", "0/15 * * * *", "expected 6 or 7 fields"),
+    (checks.alerts, LAG, "bool_value: true", "bool_value: false", "stream_lag: expected that it fires on TRUE"),
+    (checks.alerts, LAG, "name: fires", "name: lag", "stream_lag: expected that it fires on TRUE"),
+    (checks.alerts, LAG, "${resources.schemas.pinterest.name}", "pinterest", "reads the declared schema"),
+    (checks.alerts, LAG, "user_email: ${var.notification_email}", "user_email: x", "notifies the one address"),
+    (checks.alerts, LAG, "pause_status: ${var.stream_status}", "pause_status: UNPAUSED", "is paused in development"),
+    (checks.shape, LAG, "empty_result_state: OK", "empty_result_state: FINE", "not a valid AlertEvaluationState"),
+    (checks.shape, LAG, "query_text:", "query:", "Unexpected field 'query'"),
     (checks.schedule, JOB, "timezone_id: UTC", "timezone_id: Europe/Rome", "is not UTC"),
     (checks.wheel_tasks, JOB, "entry_point: refine", "entry_point: refined", "no entry point refined"),
     (checks.wheel_tasks, JOB, "package_name: pinterest_pipeline", "package_name: pinterest", "no package pinterest"),

@@ -15,53 +15,15 @@ from pinterest_pipeline.entities import ENTITIES, USER
 from pinterest_pipeline.local.spark import CATALOG
 from pinterest_pipeline.publish import ANSWERS
 from pinterest_pipeline.tables import Lake
-from tests.bundle.resolver import load
-from tests.notebooks.runner import FOLDER, NOTEBOOKS, Page, cells, run
+from tests.bundle.resolver import GIVEN, load
+from tests.notebooks.conftest import IN_ORDER, Workspace
+from tests.notebooks.runner import FOLDER, NOTEBOOKS, Page, cells
 from tests.notebooks.stand_ins import DbUtils, FileSystem, Secrets, Widgets
 from tests.spark.landed import NAMES, keyed, land
 from tests.spark.streamed import Sender, sender
 
 ROOT = Path(__file__).parents[2]
-KEYS = {("aws", "aws-access-key-id"): "AKIAOFTHETEST", ("aws", "aws-secret-access-key"): "hidden-of-the-test"}
 OF_A_NOTEBOOK = {"trigger": "available_now"}  # a cell that never ended would not do to begin with
-IN_ORDER = ("set_up", "ingest", "refine", "publish", "explore", "stream")
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """A schema, three whole posts and one record that is none; notebooks run in it in the order of the data's way."""
-
-    spark: SparkSession
-    folder: Path
-    sent: Sender
-    lake: Lake = field(default_factory=lambda: Lake(CATALOG, f"notebooks_{uuid4().hex}"))
-
-    def open(self, name: str, fs: FileSystem | None = None, **typed: str) -> Page:
-        """Run a notebook with this place in its widgets, and whatever else a person typed."""
-        place = {"catalog": self.lake.catalog, "schema": self.lake.schema, "prefix": NAMES.prefix, "reader": "files"}
-        place |= {"region": self.sent.streams.region, "endpoint": self.sent.streams.endpoint}
-        place |= {part: str(self.folder / part) for part in ("landing", "checkpoints")}
-        dbutils = DbUtils(fs or FileSystem(), Secrets(KEYS), Widgets(place | typed))
-        return run(name, self.spark, dbutils, self.folder)
-
-
-@pytest.fixture(scope="module")
-def workspace(
-    spark: SparkSession, kinesis_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workspace]:
-    workspace = Workspace(spark, tmp_path_factory.mktemp("workspace"), sender(kinesis_url, NAMES))
-    for entity in ENTITIES:
-        land(workspace.folder / "landing", entity, 0, *(keyed(entity, key) for key in range(3)))
-        workspace.sent.send(entity, *(keyed(entity, key) for key in range(2, 6)))
-    land(workspace.folder / "landing", USER, 3, "no JSON")
-    yield workspace
-    spark.sql(f"DROP SCHEMA {workspace.lake.full_schema} CASCADE")
-
-
-@pytest.fixture(scope="module")
-def pages(workspace: Workspace) -> dict[str, Page]:
-    """Every notebook, run once, one after the other."""
-    return {name: workspace.open(name) for name in IN_ORDER}
 
 
 def test_these_are_the_notebooks() -> None:
@@ -139,7 +101,8 @@ def test_a_notebook_reads_every_widget_that_it_declares(pages: dict[str, Page], 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_widgets_begin_with_what_the_job_is_given_in_production(pages: dict[str, Page], name: str) -> None:
     declared = pages[name].dbutils.widgets.declared
-    jobs = load(ROOT, "prod").resources("jobs")
+    # A workspace's own service credential is typed.
+    jobs = load(ROOT, "prod", {**GIVEN["prod"], "kinesis_access": ""}).resources("jobs")
     parameters = jobs["stream" if name == "stream" else "batch"]["parameters"]
     given = {each["name"]: str(each["default"]) for each in parameters} | OF_A_NOTEBOOK
     shared = declared.keys() & given.keys()

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from pyspark.sql import SparkSession
@@ -43,6 +44,20 @@ def test_the_tasks_bring_what_has_landed_to_answers(
     jobs.publish(place(lake))
     assert [tuple(row) for row in spark.table(lake.table(of_users.name)).collect()] == [(2016, 1)]
     assert spark.table(lake.quarantine(USER)).count() == 1
+    assert spark.table(lake.table("rejections")).count() == 1
+
+
+@pytest.mark.entities(USER)
+def test_publish_grants_what_analysts_read_only_where_there_are_analysts(
+    spark: SparkSession, lake: Lake, of_users: Answer
+) -> None:
+    granted: list[str] = []
+    with patch.object(jobs, "share", side_effect=lambda _, where, group: granted.extend([where.schema, group])):
+        jobs.publish(place(lake))
+        assert granted == []
+        jobs.publish([*place(lake), "--analysts", "analysts"])
+    assert granted == [lake.schema, "analysts"]
+    assert spark.table(lake.table(of_users.name)).count() == 0
 
 
 def test_the_session_of_a_task_is_in_utc(spark: SparkSession) -> None:

@@ -46,16 +46,18 @@ Name = Annotated[str, Field(pattern=r"^[^\s./`]+$")]
 NameOrEmpty = Annotated[str, Field(pattern=r"^[^\s./`]*$")]
 Identity = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 """The application ID of a service principal."""
-Principal = Annotated[str, Field(pattern=r"^[^`]+$")]
+Principal = Annotated[str, Field(min_length=1)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 Bucket = Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[^/\s]+)*)?$")]
 Folder = Annotated[str, Field(pattern=r"^/Volumes/[^/\s]+/[^/\s]+/[^/\s]+(/[^/\s]+)*$")]
 Region = Annotated[str, Field(pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$")]
 InstanceProfile = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:instance-profile/\S+)?$")]
+Warehouse = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Runtime = Annotated[str, Field(pattern=r"^\d+(\.\d+)?\.x(-[a-z0-9.]+)*-scala2\.1[23]$")]
 NodeType = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]
 Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9 .:/=+@_-]+$", max_length=255)]
 Positive = Annotated[int, Field(ge=1)]
+Percent = Annotated[float, Field(gt=0, le=100)]
 Natural = Annotated[int, Field(ge=0)]
 
 
@@ -72,12 +74,16 @@ class Values(BaseModel):
     storage_credential: NameOrEmpty
     deployer: Identity
     job_principal: Identity
-    analysts: Principal
+    analysts: str
     operators: Principal
+    warehouse_id: Warehouse
     cost_center: Tag
     schedule: Quartz
     schedule_status: Status
     notification_email: Email
+    alert_status: Status
+    alert_hours_without_data: Positive
+    alert_quarantine_percent: Percent
     task_timeout_seconds: Positive
     task_retries: Positive
     task_retry_interval_millis: Positive
@@ -134,6 +140,7 @@ class ProductionValues(Values):
 
     landing_location: Annotated[Bucket, Field(min_length=1)]
     storage_credential: Name
+    analysts: Principal
 
 
 def faults(bundle: Mapping[str, Any], target: str, values: Mapping[str, Any]) -> list[str]:
