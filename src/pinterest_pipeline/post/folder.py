@@ -188,11 +188,11 @@ def _check_encoding(path: Path) -> None:
     with _source_errors(path), path.open("rb") as lines:
         marked, wrong = lines.peek(_LONGEST_MARK).startswith(_OTHER_ENCODINGS), 0
         for line in lines:
-            if marked or utf8_flaw(line) or _NULS_OF_UTF_16 * line.count(0) > len(line):
+            if utf8_flaw(line) or _NULS_OF_UTF_16 * line.count(0) > len(line):
                 wrong += 1
             elif line.strip():
                 return
-    if marked or wrong > 1:
+    if wrong > (0 if marked else 1):
         raise SourceError(f"{path} is not UTF-8 text: save it as UTF-8 and run again")
 
 
