@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -165,6 +166,19 @@ def test_a_connection_that_is_killed_or_closed_is_replaced(server: Server) -> No
         read += sum(len(page.records) for page in pages)
 
     assert read == ROWS
+
+
+def test_a_connection_that_was_idle_for_too_long_is_replaced(server: Server) -> None:
+    engine = server.engine()
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text("SET GLOBAL wait_timeout = 1"))
+        source = open_source(server.url(), server.settings)
+        positions = [position for _, position in source.places(GEO)]
+        time.sleep(2)
+        rows = source.rows_at(GEO, positions[:2])
+        connection.execute(sqlalchemy.text("SET GLOBAL wait_timeout = 28800"))
+
+    assert [row[0].key for row in rows] == [0, 3]
 
 
 def test_rows_are_found_by_their_places(server: Server) -> None:

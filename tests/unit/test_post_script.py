@@ -78,6 +78,21 @@ def test_dead_letters_end_with_exit_code_1_and_say_where_they_are(api: FakeApi, 
     assert json.loads((tmp_path / "dead.jsonl").read_text())["key"] == 1
 
 
+def test_dead_letters_are_posted_again_until_none_is_left(api: FakeApi, tmp_path: Path) -> None:
+    folder_of(tmp_path, pin=json_rows(PIN, 3))
+    api.otherwise = lambda call: api.take_some(call, lambda record: 1 if record["key"] else None)
+    assert run(api.url, tmp_path, str(tmp_path)).returncode == 1
+
+    api.otherwise = lambda call: api.take_some(call, lambda record: 50002 if record["key"] == 2 else None)
+    some = run(api.url, tmp_path, "dead.jsonl")
+    api.otherwise = lambda _: None
+    rest = run(api.url, tmp_path, "dead.jsonl")
+
+    assert (some.returncode, rest.returncode) == (1, 0)
+    assert "1 rows can never pass; they are in dead.jsonl" in some.stderr
+    assert (api.keys(NAMES.topic(PIN)), (tmp_path / "dead.jsonl").read_text()) == ({0: 1, 1: 1, 2: 1}, "")
+
+
 def test_a_last_line_without_its_end_is_left_and_the_summary_says_so(api: FakeApi, tmp_path: Path) -> None:
     folder_of(tmp_path, pin=json_rows(PIN, 2))
     with (tmp_path / "pin.jsonl").open("a") as file:
