@@ -144,6 +144,8 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
         write_answers(answers, settings.answers)
         write_report(report, settings.report)
         console.print(account_table(accounts))
+        for line in source.left():
+            console.print(line, soft_wrap=True, highlight=False)
         _say_outcome(report.checks, settings, console, report.seconds)
         linger(cloud)
 
