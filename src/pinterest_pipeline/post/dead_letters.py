@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import sys
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -100,6 +101,7 @@ class DeadLetters:
                         reason = reasons.get(position, letter.content.get("reason"))
                         file.write(json_text({**letter.content, "reason": reason}) + "\n")
                 _to_disk(file)
+            shutil.copymode(self.path, beside)
             beside.replace(self.path)
 
     def _read(self, size: int | None = None) -> tuple[int, int]:
