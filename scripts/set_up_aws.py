@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.prompt import Confirm
 
 from pinterest_pipeline.aws.applying import apply
 from pinterest_pipeline.aws.clients import aws_says, open_clients
@@ -28,8 +27,7 @@ from pinterest_pipeline.aws.planning import plan
 from pinterest_pipeline.aws.removal import Data, destroy
 from pinterest_pipeline.aws.settings import example, read_settings
 from pinterest_pipeline.aws.status import known_outputs, status_of
-from pinterest_pipeline.console import EXIT_CODES, NOT_ALL, run_script
-from pinterest_pipeline.errors import SettingsError
+from pinterest_pipeline.console import EXIT_CODES, NOT_ALL, ask, run_script
 
 
 def main() -> None:
@@ -118,7 +116,7 @@ def _apply(deployment: Deployment, console: Console, options: argparse.Namespace
     if not options.yes:
         changes = _plan(deployment, console)
         if changes:
-            _ask("Apply this?")
+            ask("Apply this?")
     with Shown(console) as shown:
         try:
             apply(deployment, shown, allow_data_loss=options.allow_data_loss)
@@ -142,29 +140,13 @@ def _drift(deployment: Deployment, console: Console) -> None:
 def _destroy(deployment: Deployment, console: Console, options: argparse.Namespace) -> None:
     if not options.yes:
         loss = "and ALL DATA IN IT" if options.data is Data.DELETE else ""
-        _ask(f"Remove the deployment {deployment.settings.prefix} {loss}".strip() + "?")
+        ask(f"Remove the deployment {deployment.settings.prefix} {loss}".strip() + "?")
     with Shown(console) as shown:
         try:
             destroy(deployment, shown, options.data)
         except KeyboardInterrupt:
             shown.note("CloudFormation goes on with what it has begun: run destroy again to go on.")
             raise
-
-
-def _ask(question: str) -> None:
-    """Go on only after a yes.
-
-    Raises:
-        SettingsError: The answer is no, or there is nobody to ask.
-    """
-    if not sys.stdin.isatty():
-        raise SettingsError("there is no terminal to ask on; give --yes where it is meant")
-    try:
-        agreed = Confirm.ask(question, default=False)
-    except EOFError:
-        agreed = False
-    if not agreed:
-        raise SettingsError("nothing was changed")
 
 
 if __name__ == "__main__":

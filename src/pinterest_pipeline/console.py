@@ -9,8 +9,9 @@ from types import FrameType
 from typing import NoReturn
 
 from rich.console import Console
+from rich.prompt import Confirm
 
-from pinterest_pipeline.errors import PipelineError
+from pinterest_pipeline.errors import PipelineError, SettingsError
 
 NOT_ALL = 1
 USAGE_ERROR = 2
@@ -21,7 +22,7 @@ DEBUG = "PINTEREST_DEBUG"
 EXIT_CODES = f"""\
 exit codes:
   0    done; every row was posted
-  1    done, and something needs a look: rows in the dead-letter file, drift
+  1    done, and something needs a look: rows in the dead-letter file, drift, a step left to you
   2    something must be fixed first: an option, a setting, a server, a permission
   3    an unexpected error; {DEBUG}=1 shows its traceback
   129, 130, 143
@@ -75,6 +76,25 @@ def run_script(main: Callable[[], None]) -> NoReturn:
         errors.print(f"error: unexpected {_one_line(error)}; set {DEBUG}=1 to see the traceback")
         raise SystemExit(UNEXPECTED) from error
     sys.exit(0)
+
+
+def ask(question: str) -> None:
+    """Go on only after a yes.
+
+    Args:
+        question: What is asked.
+
+    Raises:
+        SettingsError: The answer is no, or there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise SettingsError("there is no terminal to ask on; give --yes where it is meant")
+    try:
+        agreed = Confirm.ask(question, default=False)
+    except EOFError:
+        agreed = False
+    if not agreed:
+        raise SettingsError("nothing was changed")
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:

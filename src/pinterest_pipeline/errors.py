@@ -31,3 +31,7 @@ class KinesisSourceError(PipelineError):
 
 class AwsError(PipelineError):
     """Raised when AWS refuses, fails or lacks what a deployment needs."""
+
+
+class WorkspaceError(PipelineError):
+    """Raised when the Databricks workspace refuses, fails or cannot be reached."""

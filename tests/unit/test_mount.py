@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import pytest
 
 from pinterest_pipeline.errors import SettingsError, StageError
-from pinterest_pipeline.ingest.credentials import AwsKeys
+from pinterest_pipeline.ingest.aws_keys import AwsKeys
 from pinterest_pipeline.ingest.mount import MOUNT_POINT, mount, mounted_source, unmount
 from tests.notebooks.stand_ins import DbUtils, FileSystem, Mount, WorkspaceError
 

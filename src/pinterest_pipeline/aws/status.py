@@ -97,7 +97,7 @@ def steps_left(settings: Settings, found: Values) -> Iterator[str]:
     waits_for_id = settings.databricks.access == "storage-credential" and not settings.databricks.external_id
     if "DatabricksRoleArn" in found and waits_for_id:
         yield (
-            "make a storage credential of DatabricksRoleArn in Databricks, put the external id that it shows into "
+            "run `scripts/set_up_workspace.py apply` with DatabricksRoleArn, put the external ids that it names into "
             "databricks.external_id, and apply again: until then nobody can assume the role"
         )
     if "DatabricksConnectionSecretArn" in found:

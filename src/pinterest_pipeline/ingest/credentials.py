@@ -5,20 +5,13 @@ can be granted and taken back. The table is what the CSV file of the AWS console
 An external location needs neither.
 """
 
-from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import quote
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from pinterest_pipeline.errors import StageError
-
-KEY_COLUMNS = ("Access key ID", "Secret access key")
-"""The header of the file that the AWS console offers for download: the id, then the secret."""
-
-SCOPE_NAMES = ("aws-access-key-id", "aws-secret-access-key")
-"""The names that the same two values have in a secret scope."""
+from pinterest_pipeline.ingest.aws_keys import KEY_COLUMNS, SCOPE_NAMES, AwsKeys
 
 
 class Secrets(Protocol):
@@ -36,37 +29,6 @@ class HasSecrets(Protocol):
     def secrets(self) -> Secrets:
         """The secrets of the workspace."""
         ...
-
-
-@dataclass(frozen=True)
-class AwsKeys:
-    """A pair of AWS keys that shows neither of them when it is printed.
-
-    Attributes:
-        access_key_id: The id; it names the key, and with it the account, so it stays out of output too.
-        secret_access_key: The secret.
-    """
-
-    access_key_id: str = field(repr=False)
-    secret_access_key: str = field(repr=False)
-
-    def __post_init__(self) -> None:
-        """Check that both are there.
-
-        Raises:
-            StageError: One of them is empty.
-        """
-        if not (self.access_key_id and self.secret_access_key):
-            raise StageError(
-                "expected an AWS access key ID and a secret access key, but one of them is empty; store both again"
-            )
-
-    def redacted(self, text: str) -> str:
-        """Return the text with both keys blotted out, also where they stand encoded in a URL."""
-        for key in (self.secret_access_key, self.access_key_id):
-            for spelling in (key, quote(key, safe="")):
-                text = text.replace(spelling, "[redacted]")
-        return text
 
 
 def read_keys(spark: SparkSession, dbutils: HasSecrets, scope: str, table: str) -> AwsKeys:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Protocol
 
 from pinterest_pipeline.errors import SettingsError, StageError
-from pinterest_pipeline.ingest.credentials import AwsKeys
+from pinterest_pipeline.ingest.aws_keys import AwsKeys
 
 MOUNT_POINT = "/mnt/pinterest"
 """Where the bucket is mounted unless somebody chooses another place."""
