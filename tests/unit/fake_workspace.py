@@ -57,6 +57,8 @@ class FakeWorkspace:
     """Calls that the caller has no right to, as METHOD path."""
     limited: int = 0
     """How many calls the rate limit rejects from now on."""
+    lost: str = r"(?!)"
+    """The first call like this takes effect, and its answer is lost on the way."""
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     waiting: dict[str, dict[str, Any]] = field(default_factory=dict)
     host: str = ""
@@ -96,10 +98,17 @@ class FakeWorkspace:
                 raise RefusalError(403, "PERMISSION_DENIED", f"User does not have the right to {method} {path}")
             for verb, pattern, handle in _ROUTES:
                 if verb == method and (found := re.fullmatch(pattern, path)):
-                    return 200, handle(self, *found.groups(), json.loads(text) if text else query)
+                    body = handle(self, *found.groups(), json.loads(text) if text else query)
+                    self._lose(f"{method} {path}")
+                    return 200, body
         except RefusalError as refusal:
             return refusal.status, refusal.body
         return 400, {"error_code": "BAD_REQUEST", "message": f"the stand-in knows no {method} {path}"}
+
+    def _lose(self, call: str) -> None:
+        if re.search(self.lost, call):
+            self.lost = r"(?!)"
+            raise RefusalError(503, "TEMPORARILY_UNAVAILABLE", "the answer was lost")
 
     def credential(self, name: str) -> catalog.CredentialInfo:
         if name not in self.credentials or name in self.out_of_sight:
@@ -389,7 +398,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.send_header("X-Databricks-Org-Id", str(HERE))
-        if status == 429:
+        if status in {429, 503}:
             self.send_header("Retry-After", "7")
         self.end_headers()
         self.wfile.write(content)

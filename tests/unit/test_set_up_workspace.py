@@ -11,10 +11,12 @@ from types import ModuleType
 import pytest
 import yaml
 from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import BadRequest
 from databricks.sdk.service import catalog
 
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.deploy.values import read_bundle, target_values
+from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.ingest.aws_keys import AwsKeys
 from pinterest_pipeline.workspace import secrets
 from pinterest_pipeline.workspace.client import open_workspace
@@ -352,6 +354,13 @@ def test_a_rate_limit_is_waited_for_as_long_as_the_workspace_asks(person: Person
     assert min(waits) >= 7
 
 
+def test_a_create_whose_answer_was_lost_is_no_name_taken(person: Person) -> None:
+    person.patch.setattr("databricks.sdk.clock.RealClock.sleep", lambda *_: None)
+    person.uses(replace(trusting(), lost="POST .*/credentials$"))
+    person.run("apply")
+    assert person.workspace.changes().count("POST /api/2.1/unity-catalog/credentials") == 3
+
+
 def test_a_rate_limit_without_end_is_one_line(person: Person) -> None:
     clock = iter(range(0, 100_000, 50))
     person.patch.setattr("databricks.sdk.clock.RealClock.sleep", lambda *_: None)
@@ -407,6 +416,22 @@ def test_a_value_that_cannot_be_is_one_line(
             person.patch.setenv(name, value)
     assert words in person.error("check", *more)
     assert not person.workspace.calls
+
+
+def test_nothing_is_changed_where_there_is_nobody_to_ask(person: Person) -> None:
+    person.patch.setattr("sys.argv", ["x", "apply", "--target", "prod", "--role-arn", ROLE])
+    with pytest.raises(SettingsError, match="give --yes"):
+        person.script.main()
+    assert person.workspace.changes() == []
+
+
+@pytest.mark.usefixtures("person")
+def test_the_stand_in_refuses_what_the_sdk_does_not_declare() -> None:
+    body = {"name": "x", "purpose": "STORAGE", "aws_iam_role": {"role_arn": ROLE}, "skip_validation": True}
+    calls = open_workspace().api_client
+    for wrong in ({"colour": "red"}, {"purpose": "PARTY"}, {"aws_iam_role": {"role": ROLE}}, {"read_only": "yes"}):
+        with pytest.raises(BadRequest):
+            calls.do("POST", "/api/2.1/unity-catalog/credentials", body=body | wrong)
 
 
 def test_every_command_in_the_documents_is_one_that_the_script_takes(script: ModuleType) -> None:

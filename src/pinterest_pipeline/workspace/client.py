@@ -40,7 +40,7 @@ def open_workspace(profile: str | None = None) -> WorkspaceClient:
         config = Config(profile=profile, http_timeout_seconds=_HTTP_SECONDS, retry_timeout_seconds=_PROBE_SECONDS)
         config.retry_timeout_seconds = _RETRY_SECONDS
         return WorkspaceClient(config=config)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise SettingsError(f"cannot sign in to Databricks: {_one_line(error)}; {_SIGN_IN}") from error
 
 
@@ -63,10 +63,12 @@ def workspace_says(doing: str) -> Iterator[None]:
         last = error.__cause__
         why = in_words(last) if isinstance(last, DatabricksError) else _one_line(last or error)
         raise WorkspaceError(f"cannot {doing}: given up after {_RETRY_SECONDS} seconds: {why}") from error
-    except (RequestException, ValueError) as error:
-        raise WorkspaceError(
-            f"cannot {doing}: {_one_line(error)}; is the host right, and is there a network?"
-        ) from error
+    except RequestException as error:
+        hint = "is the host right, and is there a network?"
+        raise WorkspaceError(f"cannot {doing}: {_one_line(error)}; {hint}") from error
+    except (OSError, ValueError) as error:
+        # What the SDK raises where it cannot renew a token.
+        raise WorkspaceError(f"cannot {doing}: {_one_line(error)}; {_SIGN_IN}") from error
 
 
 def in_words(error: DatabricksError) -> str:

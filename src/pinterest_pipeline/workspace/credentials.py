@@ -49,7 +49,7 @@ def role_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]:
     roles = [info.aws_iam_role for _, info in found if info.aws_iam_role]
     ids = ",".join(dict.fromkeys(role.external_id for role in roles if role.external_id))
     callers = " or ".join(dict.fromkeys(role.unity_catalog_iam_arn for role in roles if role.unity_catalog_iam_arn))
-    principal = f"; principal there must be {callers}" if callers else ""
+    principal = f" (principal there must be {callers})" if callers else ""
     yield Gap(
         f"role {wanted.role}",
         f"Databricks cannot use it yet ({'; '.join(failures)})",
