@@ -330,6 +330,19 @@ def test_a_missing_right_is_one_line_that_says_whom_to_ask(person: Person, denie
     person.run("apply", *KEYS)
 
 
+def test_a_secret_that_may_be_written_and_not_read_is_written(person: Person) -> None:
+    person.uses(replace(trusting(), denied="GET .*/secrets/get"))
+    person.run("apply", "--keys-from-environment")
+    assert person.workspace.scopes["pinterest"]["aws-secret-access-key"] == SECRET
+
+
+def test_a_statement_that_fails_is_one_line(person: Person) -> None:
+    person.patch.setattr(secrets, "WRITE", secrets.WRITE.replace("delta.columnMapping.mode", "delta.other"))
+    person.uses(trusting())
+    said = person.error("apply", *KEYS)
+    assert f"cannot write the table {TABLE}: DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES" in said
+
+
 def test_a_wrong_token_is_one_line_that_says_how_to_sign_in(person: Person) -> None:
     person.patch.setenv("DATABRICKS_TOKEN", "another")
     assert "databricks auth login" in person.error("check")

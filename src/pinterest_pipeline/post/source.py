@@ -1,7 +1,6 @@
 """Where rows come from: `open_source` takes a database URL or a folder and hides which of the two it is."""
 
 import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from io import StringIO
@@ -16,6 +15,7 @@ from pinterest_pipeline.post.connection import SETTING, connect, database_url, o
 from pinterest_pipeline.post.database import DatabaseSource, source_table
 from pinterest_pipeline.post.folder import FolderSource
 from pinterest_pipeline.post.records import Page, Place, Record
+from pinterest_pipeline.private_files import read_private
 
 __all__ = ["Page", "Place", "Record", "Source", "open_source", "read_credentials", "source_table"]
 
@@ -84,14 +84,8 @@ def read_credentials(path: Path) -> dict[str, str]:
     Raises:
         SettingsError: The file cannot be read, others may read it too, or a line is not NAME=value.
     """
-    try:
-        text, mode = path.read_text(encoding="utf-8-sig"), path.stat().st_mode
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read the credentials file {path}: {error}") from error
-    if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO):
-        raise SettingsError(f"others may read the credentials file {path}; first run: chmod 600 {path}")
     found = dict[str, str]()
-    for binding in parse_stream(StringIO(text)):
+    for binding in parse_stream(StringIO(read_private(path, "credentials file"))):
         if binding.error or (binding.key is not None and binding.value is None):
             raise SettingsError(f"line {binding.original.line} of the credentials file {path} is not NAME=value")
         if binding.key is not None and binding.value is not None:

@@ -5,12 +5,12 @@ They are never an argument of a command, which every user of the machine could r
 
 import configparser
 import csv
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.ingest.aws_keys import KEY_COLUMNS, AwsKeys
+from pinterest_pipeline.private_files import read_private
 
 ENVIRONMENT = ("PINTEREST_MOUNT_ACCESS_KEY_ID", "PINTEREST_MOUNT_SECRET_ACCESS_KEY")
 """Names of their own: AWS's usual ones hold the keys of whoever sets up AWS, which a mount must never have."""
@@ -29,13 +29,7 @@ def keys_from_file(path: Path, profile: str = "default") -> AwsKeys:
     Raises:
         SettingsError: It cannot be read, others may read it too, or it does not hold exactly one pair of keys.
     """
-    try:
-        # The console's file begins with a byte order mark.
-        text, mode = path.read_text(encoding="utf-8-sig"), path.stat().st_mode
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read the keys file {path}: {error}") from error
-    if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO):
-        raise SettingsError(f"others may read the keys file {path}; first run: chmod 600 {path}")
+    text = read_private(path, "keys file")
     if text.lstrip().startswith(("[", "#")):
         return _from_profile(text, profile, path)
     return _from_csv(text, path)
