@@ -1,8 +1,7 @@
 """A stand-in for a Databricks workspace over HTTP, as strict about each call as databricks-sdk's own declarations.
 
 The fields of a request are the parameters of the SDK's method that makes it; objects in it must survive the SDK's
-dataclasses unchanged. Anything else is a 400. Responses are made from the SDK's dataclasses. SQL is not executed: the
-stand-in evaluates `secret(...)` in the two shapes of statement that it knows, and fails every other.
+dataclasses unchanged. Anything else is a 400. Responses are made from the SDK's dataclasses.
 """
 
 import base64
@@ -21,6 +20,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from databricks.sdk.service import catalog, iam, sql, workspace
 from databricks.sdk.service.catalog import CredentialPurpose, ValidateCredentialResult
+
+from tests.unit.workspace.fake_sql import Tables, executed
 
 KNOWN = "dapi-of-the-test"
 HERE = 4711
@@ -43,7 +44,7 @@ class FakeWorkspace:
 
     credentials: dict[str, catalog.CredentialInfo] = field(default_factory=dict)
     locations: dict[str, catalog.ExternalLocationInfo] = field(default_factory=dict)
-    tables: dict[str, tuple[catalog.TableInfo, list[tuple[str, ...]]]] = field(default_factory=dict)
+    tables: Tables = field(default_factory=dict)
     scopes: dict[str, dict[str, str]] = field(default_factory=dict)
     bindings: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     grants: dict[tuple[str, str], dict[str, set[str]]] = field(default_factory=dict)
@@ -61,7 +62,6 @@ class FakeWorkspace:
     """The first call like this takes effect, and its answer is lost on the way."""
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     waiting: dict[str, dict[str, Any]] = field(default_factory=dict)
-    host: str = ""
 
     def changes(self) -> list[str]:
         """Every call that was not a read, as METHOD path, then the statements that write."""
@@ -317,39 +317,11 @@ def _execute(fake: FakeWorkspace, body: Mapping[str, Any]) -> Mapping[str, Any]:
             400, "INVALID_PARAMETER_VALUE", "parameters that differ from the markers, or no such warehouse"
         )
     identity = f"statement-{len(fake.calls)}"
-    fake.waiting[identity] = _executed(fake, statement, values).as_dict() | {"statement_id": identity}
+    fake.waiting[identity] = executed(statement, values, fake.scopes, fake.tables).as_dict() | {
+        "statement_id": identity
+    }
     pending = sql.StatementStatus(state=sql.StatementState.PENDING)
     return sql.StatementResponse(statement_id=identity, status=pending).as_dict()
-
-
-def _executed(fake: FakeWorkspace, statement: str, values: Mapping[str, str]) -> sql.StatementResponse:
-    name = values["table"].replace("`", "")
-
-    def secrets(pattern: str) -> list[tuple[str, str]]:
-        found = re.findall(pattern, statement)
-        return [(column, fake.scopes[values[scope]][values[key]]) for scope, key, column in found]
-
-    if re.match(r"CREATE OR REPLACE TABLE IDENTIFIER\(:table\)\nUSING DELTA\n", statement):
-        written = secrets(r"secret\(:(\w+), :(\w+)\) AS `([^`]+)`")
-        if "'delta.columnMapping.mode' = 'name'" not in statement:
-            return _ended(sql.StatementState.FAILED, "DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES")
-        columns = [catalog.ColumnInfo(name=column) for column, _ in written]
-        info = catalog.TableInfo(full_name=name, columns=columns, table_type=catalog.TableType.MANAGED, owner=ME)
-        fake.tables[name] = (info, [tuple(value for _, value in written)])
-        return _ended(sql.StatementState.SUCCEEDED)
-    if re.match(r"SELECT\n  COUNT\(\*\) AS pairs,\n  COUNT_IF", statement):
-        info, rows = fake.tables[name]
-        names = [column.name for column in info.columns or []]
-        found = re.findall(r"IDENTIFIER\(:(\w+)\) = secret\(:(\w+), :(\w+)\)", statement)
-        wanted = {values[column].strip("`"): fake.scopes[values[scope]][values[key]] for column, scope, key in found}
-        same = sum(wanted.items() <= dict(zip(names, row, strict=True)).items() for row in rows)
-        return _ended(sql.StatementState.SUCCEEDED, rows=[[str(len(rows)), str(same)]])
-    return _ended(sql.StatementState.FAILED, "PARSE_SYNTAX_ERROR")
-
-
-def _ended(state: sql.StatementState, message: str = "", rows: list[list[str]] | None = None) -> sql.StatementResponse:
-    error = sql.ServiceError(message=message) if message else None
-    return sql.StatementResponse(result=sql.ResultData(data_array=rows), status=sql.StatementStatus(error, state=state))
 
 
 def _get_statement(fake: FakeWorkspace, identity: str, query: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -380,7 +352,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Mapping[str, Any]]]] = [
 ]
 
 
-class _Server(ThreadingHTTPServer):
+class WorkspaceServer(ThreadingHTTPServer):
     workspace: FakeWorkspace
 
 
@@ -388,7 +360,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     disable_nagle_algorithm = True
-    server: _Server
+    server: WorkspaceServer
 
     def _answer(self) -> None:
         text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
@@ -417,9 +389,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def workspace_server() -> Iterator[_Server]:
+def workspace_server() -> Iterator[WorkspaceServer]:
     """Serve a workspace on this machine; its `workspace` may be replaced at any time."""
-    with _Server(("127.0.0.1", 0), _Handler) as server:
+    with WorkspaceServer(("127.0.0.1", 0), _Handler) as server:
         server.workspace = FakeWorkspace()
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
