@@ -49,6 +49,7 @@ bench: setup java  ## measure, and write docs/benchmarks.md
 
 docs: setup  ## write the generated documents anew
 	$(RUN) python scripts/data_dictionary.py
+	$(RUN) python scripts/table_definitions.py
 	$(RUN) python scripts/api_models.py
 	$(RUN) python scripts/dashboard.py
 

@@ -85,4 +85,4 @@ for entity in ENTITIES:
 # COMMAND ----------
 
 for entity in ENTITIES:
-    display(spark.table(lake.quarantine(entity)).select("reasons", "payload", "position").limit(20))
+    display(spark.table(lake.quarantine(entity)).select("rejections", "payload", "position").limit(20))

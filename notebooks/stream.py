@@ -116,4 +116,4 @@ from pinterest_pipeline.entities import ENTITIES
 
 for entity in ENTITIES:
     turned_away = spark.table(lake.quarantine(entity)).where("origin = 'kinesis'")
-    display(turned_away.select("reasons", "payload", "position").limit(20))
+    display(turned_away.select("rejections", "payload", "position").limit(20))

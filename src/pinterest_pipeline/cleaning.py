@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline.entities import CleanColumn, Entity, Form, Kind, SourceColumn
+from pinterest_pipeline.entities import CleanColumn, Entity, Form, Kind, Rule, SourceColumn
 
-REASONS = "reasons"
+REJECTIONS = "rejections"
 EXTRA = "_extra"
 
 _FIELDS = "_fields"
@@ -132,8 +132,8 @@ def judge(records: DataFrame, entity: Entity) -> DataFrame:
         entity: What the records are.
 
     Returns:
-        The same rows with the entity's clean columns, `_extra` (NULL where there is none) and `reasons` (empty
-        where the row is clean).
+        The same rows with the entity's clean columns, `_extra` (NULL where there is none) and `rejections`: an array of
+        structs of rule, column and text, empty where the row is clean.
     """
     source = entity.source
     # A column a step: what two later expressions refer to is computed once only if it has a step of its own.
@@ -148,7 +148,7 @@ def judge(records: DataFrame, entity: Entity) -> DataFrame:
     verdict = sf.struct(
         *(_clean(column).alias(column.name) for column in entity.clean),
         _extra(entity).alias(EXTRA),
-        _reasons(entity).alias(REASONS),
+        _rejections(entity).alias(REJECTIONS),
     )
     # One row from each row, by a generator: the optimizer would push a filter on the reasons down through plain
     # projections, and so parse every record again for each field that the filter looks at. What a generator computes
@@ -192,44 +192,44 @@ def _is_as_declared(entity: Entity) -> Column:
     return sf.map_keys(sf.col(_FIELDS)) == sf.array(*(sf.lit(column.name) for column in entity.source))
 
 
-def _reasons(entity: Entity) -> Column:
+def _rejections(entity: Entity) -> Column:
     names = sf.map_keys(sf.col(_FIELDS))
     repeated = sf.when(
         ~sf.col(_IS_AS_DECLARED) & (sf.size(sf.array_distinct(names)) < sf.size(names)),
-        sf.lit("payload: a field is there more than once"),
+        _broken(Rule.REPEATED_FIELD, "payload", sf.lit("a field is there more than once")),
     )
-    fields = (_reason(column, is_key=column.name == entity.key) for column in entity.source)
+    fields = (_rejection(column, is_key=column.name == entity.key) for column in entity.source)
     return sf.when(
         sf.col(_FIELDS).isNull(),
-        sf.array(_got("payload", "one JSON object", sf.col("payload"))),
+        sf.array(_got(Rule.NOT_ONE_OBJECT, "payload", "one JSON object", sf.col("payload"))),
     ).otherwise(sf.array_compact(sf.array(repeated, *fields)))
 
 
-def _reason(column: SourceColumn, *, is_key: bool) -> Column:
-    """Return why the field is wrong, NULL where it is right."""
+def _rejection(column: SourceColumn, *, is_key: bool) -> Column:
+    """Return what is wrong with the field, NULL where it is right."""
     name, text, value = column.name, sf.col(_text(column.name)), sf.col(_value(column.name))
     raw = sf.element_at(sf.col(_FIELDS), name)
     unread = value.isNull() | _is_nested(name, text) if column.kind is Kind.TEXT else value.isNull()
-    wrong = sf.when(unread, _got(name, column.kind, raw))
+    wrong = sf.when(unread, _got(Rule.WRONG_KIND, name, column.kind, raw))
     limits = _limits(column)
     if limits is not None:
-        expected, inside = limits
-        wrong = wrong.when(~inside, _got(name, expected, raw))
-    reason = sf.when(text.isNotNull(), wrong)
+        rule, expected, inside = limits
+        wrong = wrong.when(~inside, _got(rule, name, expected, raw))
+    rejection = sf.when(text.isNotNull(), wrong)
     if is_key:
-        reason = reason.otherwise(sf.lit(f"{name}: the key is missing"))
+        rejection = rejection.otherwise(_broken(Rule.MISSING_KEY, name, sf.lit("the key is missing")))
     elif column.required:
         absent = ~sf.map_contains_key(sf.col(_FIELDS), name)
-        reason = reason.when(absent, sf.lit(f"{name}: the field is missing"))
-    return reason
+        rejection = rejection.when(absent, _broken(Rule.MISSING_FIELD, name, sf.lit("the field is missing")))
+    return rejection
 
 
-def _limits(column: SourceColumn) -> tuple[str, Column] | None:
+def _limits(column: SourceColumn) -> tuple[Rule, str, Column] | None:
     value = sf.col(_value(column.name))
     if column.allowed:
-        return "one of " + ", ".join(column.allowed), value.isin(*column.allowed)
+        return Rule.NOT_ALLOWED, "one of " + ", ".join(column.allowed), value.isin(*column.allowed)
     if column.least is not None and column.most is not None:
-        return f"{column.least} to {column.most}", value.between(column.least, column.most)
+        return Rule.OUT_OF_RANGE, f"{column.least} to {column.most}", value.between(column.least, column.most)
     return None
 
 
@@ -245,6 +245,11 @@ def _is_nested(name: str, text: Column) -> Column:
     )
 
 
-def _got(name: str, expected: str, raw: Column) -> Column:
+def _broken(rule: Rule, name: str, said: Column) -> Column:
+    text = sf.concat(sf.lit(f"{name}: "), said)
+    return sf.struct(sf.lit(rule).alias("rule"), sf.lit(name).alias("column"), text.alias("text"))
+
+
+def _got(rule: Rule, name: str, expected: str, raw: Column) -> Column:
     shown = sf.when(sf.length(raw) > _SHOWN, sf.concat(sf.left(raw, sf.lit(_SHOWN)), sf.lit("…"))).otherwise(raw)
-    return sf.concat(sf.lit(f"{name}: expected {expected}, got "), sf.coalesce(shown, sf.lit("nothing")))
+    return _broken(rule, name, sf.concat(sf.lit(f"expected {expected}, got "), sf.coalesce(shown, sf.lit("nothing"))))

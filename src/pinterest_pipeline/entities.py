@@ -22,6 +22,18 @@ class Kind(StrEnum):
     MOMENT = "a timestamp such as 2018-08-24 07:56:22"
 
 
+class Rule(StrEnum):
+    """What a rejected record breaks; quarantine stores it, and alerts and the report count by it."""
+
+    NOT_ONE_OBJECT = "not_one_object"
+    REPEATED_FIELD = "repeated_field"
+    MISSING_KEY = "missing_key"
+    MISSING_FIELD = "missing_field"
+    WRONG_KIND = "wrong_kind"
+    NOT_ALLOWED = "not_allowed"
+    OUT_OF_RANGE = "out_of_range"
+
+
 class Form(StrEnum):
     """How the value of a clean column is made from its source columns."""
 

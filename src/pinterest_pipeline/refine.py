@@ -15,7 +15,7 @@ from pyspark.sql import functions as sf
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pinterest_pipeline.checkpoints import Batch, folder
-from pinterest_pipeline.cleaning import EXTRA, REASONS, judge
+from pinterest_pipeline.cleaning import EXTRA, REJECTIONS, judge
 from pinterest_pipeline.entities import ENTITIES, Entity
 from pinterest_pipeline.observe import (
     Counts,
@@ -33,7 +33,7 @@ from pinterest_pipeline.streams import AVAILABLE_NOW, BatchWriter, retry_on_conf
 from pinterest_pipeline.tables import FIRST_BATCH, QUARANTINE, RAW, Lake, Origin, quoted, table_version
 
 _BYTES_PER_BATCH = "256m"
-_IDENTITY = ("origin", "position", "batch_id")
+_IDENTITY = ("origin", "position")
 _ORDER = ("_arrived_at", "_position")
 _REPLAY = "replay"
 _MANY_ROWS = 50_000  # of a batch: from here on a look at its keys costs less than to sort its rows by them
@@ -183,7 +183,7 @@ def _order(table: str) -> str:
 
 def is_rejected() -> Column:
     """Say whether a judged row is not clean."""
-    return sf.size(REASONS) > 0
+    return sf.size(REJECTIONS) > 0
 
 
 def _quarantine(judged: DataFrame, quarantine: str, batch: Batch) -> None:
@@ -192,11 +192,13 @@ def _quarantine(judged: DataFrame, quarantine: str, batch: Batch) -> None:
     A merge by identity, not an append tied to the batch's number: a batch that failed may be judged by other rules
     when it is done again. What these reject must not be skipped, and what they accept must not stay.
     """
-    rejected = judged.where(is_rejected()).withColumn("refined_in", sf.lit(batch.name))
+    # A file that was written again brings its lines again (docs/decisions/0012), perhaps within one batch.
+    rejected = judged.where(is_rejected()).dropDuplicates([*_IDENTITY]).withColumn("refined_in", sf.lit(batch.name))
+    rejected = rejected.withColumn("reasons", sf.col(f"{REJECTIONS}.text"))
     rows = rejected.select(*(column.name for column in QUARANTINE)).alias("new")
     merge = rows.mergeInto(quarantine, _same_record("new", quarantine)).whenNotMatched().insertAll()
     if batch.repeated:
-        merge = merge.whenNotMatchedBySource(sf.col("refined_in") == batch.name).delete()
+        merge = merge.whenMatched().updateAll().whenNotMatchedBySource(sf.col("refined_in") == batch.name).delete()
     retry_on_conflict(merge.merge)
 
 
@@ -238,14 +240,20 @@ def _replay(spark: SparkSession, lake: Lake, entity: Entity) -> None:
     # recorded under this version already is not recorded twice.
     run = finished(counts.put_into(Run(_REPLAY, entity.name, batch.name, started), kept))
     append_runs_once(spark, lake, [run], f"{_REPLAY} {entity.name}", version)
-    _delete(released, quarantine)
+    delete_records(released, quarantine)
 
 
-def _delete(released: DataFrame, quarantine: str) -> None:
-    rows = released.select(*_IDENTITY).distinct().alias("released")
-    retry_on_conflict(
-        lambda: rows.mergeInto(quarantine, _same_record("released", quarantine)).whenMatched().delete().merge()
-    )
+def delete_records(records: DataFrame, table: str) -> None:
+    """Delete records from raw or quarantine.
+
+    A merge, since Delta's log keeps the condition of a DELETE as text.
+
+    Args:
+        records: The records, by origin and position.
+        table: The table's full name.
+    """
+    rows = records.select(*_IDENTITY).distinct().alias("deleted")
+    retry_on_conflict(lambda: rows.mergeInto(table, _same_record("deleted", table)).whenMatched().delete().merge())
 
 
 def _first_brought_by_replay(released: DataFrame, lake: Lake, entity: Entity) -> int:

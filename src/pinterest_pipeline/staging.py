@@ -16,6 +16,9 @@ from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.observe import Counts
 from pinterest_pipeline.paths import literal_path
 
+STAGED = "judged"
+"""The folder of all judged batches, beside the checkpoints."""
+
 
 def staging_of(checkpoints: Path, queries: str, entity: Entity) -> Path:
     """Return the folder of one query's judged batches.
@@ -25,7 +28,7 @@ def staging_of(checkpoints: Path, queries: str, entity: Entity) -> Path:
         queries: The folder of the query's checkpoint in it.
         entity: What the query's records are.
     """
-    return checkpoints / "judged" / queries / entity.name
+    return checkpoints / STAGED / queries / entity.name
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The Delta tables: their names, columns and properties, made from the declaration and evolved with it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pyspark.errors import AnalysisException
@@ -9,6 +10,7 @@ from pyspark.sql import Row, SparkSession
 
 from pinterest_pipeline.entities import ENTITIES, CleanColumn, Entity
 from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.upgrade import fill_rejections
 
 FIRST_BATCH = "_first_batch"
 
@@ -41,8 +43,14 @@ RAW = (
 
 QUARANTINE = (
     *RAW,
-    CleanColumn("reasons", "ARRAY<STRING>", "Every reason why it is not clean.", ()),
+    CleanColumn("reasons", "ARRAY<STRING>", "The texts of its rejections. Deprecated: gone in the next version.", ()),
     CleanColumn("refined_in", "STRING", "The query and batch that turned it away.", ()),
+    CleanColumn(
+        "rejections",
+        "ARRAY<STRUCT<rule: STRING, column: STRING, text: STRING>>",
+        "Every rule that it breaks, the field that breaks it, and what was expected and found.",
+        (),
+    ),
 )
 
 RUNS = (
@@ -65,8 +73,19 @@ RUNS = (
 
 _MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _FIRST_LOOK = 10  # entries of a history
-_PROPERTIES = {"delta.enableDeletionVectors": "true"}
-_APPEND_ONLY = {"delta.appendOnly": "true"}
+_DELETION_VECTORS = {"delta.enableDeletionVectors": "true"}
+RETENTION = {
+    "delta.logRetentionDuration": "interval 30 days",
+    "delta.deletedFileRetentionDuration": "interval 7 days",
+}
+"""How long Delta keeps what is old: its own defaults, said so that nobody's change of them stays."""
+
+_CONSTRAINT = "delta.constraints."
+_IDENTIFIED = {
+    "identified": f"origin IN ({', '.join(repr(str(origin)) for origin in Origin)}) AND position IS NOT NULL",
+}
+_ORDERED = {"ordered": " AND ".join(f"{column.name} IS NOT NULL" for column in LINEAGE[:2])}
+_SPACE = re.compile(r"\s+")  # Delta keeps a condition as a list of words
 
 
 def quoted(identifier: str) -> str:
@@ -126,29 +145,95 @@ class TableDefinition:
         name: Its name in the schema.
         columns: Its columns in order.
         about: Its comment.
-        properties: Delta's properties.
-        key: The column that it is clustered by and that is never NULL, where there is one.
+        clustering: The columns that it is clustered by.
+        key: The column that is never NULL from the start, where there is one.
+        checks: Conditions that every row meets, by the names of the constraints.
+        indexed: The columns whose smallest and largest values Delta's log holds; empty means every column. None has a
+            text that a person wrote: the log keeps the values of rows that are gone.
+        properties: Delta's other properties.
     """
 
     name: str
     columns: tuple[CleanColumn, ...]
     about: str
-    properties: dict[str, str]
+    clustering: tuple[str, ...]
     key: str | None = None
+    checks: Mapping[str, str] = field(default_factory=dict)
+    indexed: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def table_properties(self) -> dict[str, str]:
+        """All of Delta's properties but the constraints."""
+        indexed = {"delta.dataSkippingStatsColumns": ",".join(self.indexed)} if self.indexed else {}
+        return {**self.properties, **RETENTION, **indexed}
+
+    def create_statement(self, lake: Lake) -> str:
+        """Return the SQL that makes the table, where another job has not made it at the same moment.
+
+        Args:
+            lake: Where it is to be.
+        """
+        columns = ",\n  ".join(_described(column, self.key) for column in self.columns)
+        constraints = {_CONSTRAINT + name: condition for name, condition in self.checks.items()}
+        pairs = self.table_properties | constraints
+        properties = ",\n  ".join(f"{literal(name)} = {literal(value)}" for name, value in pairs.items())
+        return (
+            f"CREATE TABLE IF NOT EXISTS {lake.table(self.name)} (\n  {columns}\n)\nUSING DELTA\n{_clustered(self)}\n"
+            f"COMMENT {literal(self.about)}\nTBLPROPERTIES (\n  {properties}\n)"
+        )
 
 
 def definitions() -> Iterator[TableDefinition]:
     """Return every table but the answers, which publish makes from their queries."""
     for entity in ENTITIES:
-        yield TableDefinition(f"{entity.name}_raw", RAW, f"{entity.about} As it arrived.", _APPEND_ONLY)
-        clean = (*entity.clean, *LINEAGE)
-        yield TableDefinition(entity.name, clean, entity.about, _PROPERTIES, key=entity.clean[0].name)
-        yield TableDefinition(f"{entity.name}_quarantine", QUARANTINE, f"{entity.about} Turned away.", _PROPERTIES)
-    yield TableDefinition("runs", RUNS, "What each run read, kept, turned away and replaced.", _APPEND_ONLY)
+        yield TableDefinition(
+            f"{entity.name}_raw",
+            RAW,
+            f"{entity.about} As it arrived.",
+            clustering=("arrived_at",),
+            checks=_IDENTIFIED,
+            indexed=("arrived_at", "origin", "position", "batch_id"),
+            properties={"delta.appendOnly": "true"},
+        )
+        key = entity.clean[0].name
+        yield TableDefinition(
+            entity.name,
+            (*entity.clean, *LINEAGE),
+            entity.about,
+            clustering=(key,),
+            key=key,
+            checks=_ORDERED,
+            indexed=(key, *(column.name for column in LINEAGE if not column.type.startswith("MAP"))),
+            properties=_DELETION_VECTORS,
+        )
+        yield TableDefinition(
+            f"{entity.name}_quarantine",
+            QUARANTINE,
+            f"{entity.about} Turned away.",
+            clustering=("arrived_at",),
+            checks=_IDENTIFIED,
+            indexed=("arrived_at", "origin", "position", "batch_id", "refined_in"),
+            properties=_DELETION_VECTORS,
+        )
+    yield TableDefinition(
+        "runs",
+        RUNS,
+        "What each run read, kept, turned away and replaced.",
+        clustering=("finished_at",),
+        checks={"named": "stage IS NOT NULL AND subject IS NOT NULL"},
+        properties={"delta.appendOnly": "true"},
+    )
+
+
+def create_statements() -> str:
+    """Return the SQL of every table as one script, with `${catalog}` and `${schema}` in the place of their names."""
+    lake = Lake("${catalog}", "${schema}")
+    return "".join(f"{definition.create_statement(lake)};\n\n" for definition in definitions())
 
 
 def create_tables(spark: SparkSession, lake: Lake) -> None:
-    """Create the schema and every table that is not there; add columns that the declaration has gained.
+    """Create the schema and every table that is not there; bring every other one to its definition, without a rewrite.
 
     Args:
         spark: The session.
@@ -160,9 +245,12 @@ def create_tables(spark: SparkSession, lake: Lake) -> None:
     there = existing_tables(spark, lake)
     for definition in definitions():
         if definition.name in there:
-            _add_columns(spark, lake, definition)
+            _evolve(spark, lake.table(definition.name), definition)
         else:
-            _create(spark, lake, definition)
+            spark.sql(definition.create_statement(lake))
+    for entity in ENTITIES:
+        if f"{entity.name}_quarantine" in there:
+            fill_rejections(spark, lake.quarantine(entity))
 
 
 def existing_tables(spark: SparkSession, lake: Lake) -> set[str]:
@@ -175,34 +263,43 @@ def existing_tables(spark: SparkSession, lake: Lake) -> set[str]:
     return {row["tableName"] for row in spark.sql(f"SHOW TABLES IN {lake.full_schema}").collect()}
 
 
-def _create(spark: SparkSession, lake: Lake, table: TableDefinition) -> None:
-    columns = ", ".join(
-        _definition(column) + (" NOT NULL" if column.name == table.key else "") + f" COMMENT {literal(column.about)}"
-        for column in table.columns
-    )
-    pairs = ", ".join(f"{literal(name)} = {literal(value)}" for name, value in table.properties.items())
-    clustering = f"CLUSTER BY ({quoted(table.key)})" if table.key else ""
-    # Another job may create it at the same moment.
-    spark.sql(
-        f"CREATE TABLE IF NOT EXISTS {lake.table(table.name)} ({columns}) USING DELTA {clustering} "
-        f"COMMENT {literal(table.about)} TBLPROPERTIES ({pairs})"
-    )
+def _evolve(spark: SparkSession, name: str, wanted: TableDefinition) -> None:
+    """Change what differs from the definition; a column or constraint that it does not have stays."""
+    for change in _changes(spark, name, wanted):
+        spark.sql(f"ALTER TABLE {name} {change}")
 
 
-def _add_columns(spark: SparkSession, lake: Lake, table: TableDefinition) -> None:
-    name = lake.table(table.name)
-    there = set(spark.table(name).columns)
-    added = [column for column in table.columns if column.name not in there]
+def _changes(spark: SparkSession, name: str, wanted: TableDefinition) -> Iterator[str]:
+    schema, detail = spark.table(name).schema, spark.sql(f"DESCRIBE DETAIL {name}").collect()[0]
+    comments = {column.name: column.metadata.get("comment") for column in schema}
+    added = [_described(column) for column in wanted.columns if column.name not in comments]
     if added:
-        spark.sql(
-            f"ALTER TABLE {name} ADD COLUMNS ("
-            + ", ".join(f"{_definition(column)} COMMENT {literal(column.about)}" for column in added)
-            + ")"
-        )
+        yield f"ADD COLUMNS ({', '.join(added)})"
+    for column in wanted.columns:
+        if column.name in comments and comments[column.name] != column.about:
+            yield f"ALTER COLUMN {quoted(column.name)} COMMENT {literal(column.about)}"
+    properties = detail["properties"]
+    changed = {key: value for key, value in wanted.table_properties.items() if properties.get(key) != value}
+    if changed:
+        yield f"SET TBLPROPERTIES ({', '.join(f'{literal(key)} = {literal(value)}' for key, value in changed.items())})"
+    if tuple(detail["clusteringColumns"]) != wanted.clustering:
+        yield _clustered(wanted)
+    for check, condition in wanted.checks.items():
+        there = properties.get(_CONSTRAINT + check)
+        if there is not None and _SPACE.sub("", there) == _SPACE.sub("", condition):
+            continue
+        if there is not None:
+            yield f"DROP CONSTRAINT {quoted(check)}"
+        yield f"ADD CONSTRAINT {quoted(check)} CHECK ({condition})"
 
 
-def _definition(column: CleanColumn) -> str:
-    return f"{quoted(column.name)} {column.type}"
+def _clustered(table: TableDefinition) -> str:
+    return f"CLUSTER BY ({', '.join(map(quoted, table.clustering))})"
+
+
+def _described(column: CleanColumn, key: str | None = None) -> str:
+    required = " NOT NULL" if column.name == key else ""
+    return f"{quoted(column.name)} {column.type}{required} COMMENT {literal(column.about)}"
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def test_an_ingest_batch_that_died_after_its_append_adds_nothing_again(
     assert counts(spark, lake, "ingest") == [(2, 2, 0, 0)]
 
 
-@pytest.mark.parametrize("step", ["append_runs_once", "_delete"])
+@pytest.mark.parametrize("step", ["append_runs_once", "delete_records"])
 def test_a_replay_that_died_after_its_merge_is_done_again_with_the_same_counts(
     spark: SparkSession, lake: Lake, checkpoints: str, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyspark.sql import Column, Row, SparkSession
+from pyspark.sql import functions as sf
 
 from pinterest_pipeline.cleaning import judge
 from pinterest_pipeline.entities import Entity
@@ -16,7 +17,8 @@ WHITE_SPACE = ASCII_WHITE + "\x85\xa0\u1680\u2000\u2003\u200a\u2028\u2029\u202f\
 
 def judged(spark: SparkSession, entity: Entity, payloads: Sequence[str | None]) -> list[Row]:
     """Judge records, given as the texts that arrived."""
-    return judge(spark.createDataFrame([(payload,) for payload in payloads], "payload STRING"), entity).collect()
+    records = spark.createDataFrame([(payload,) for payload in payloads], "payload STRING")
+    return judge(records, entity).withColumn("reasons", sf.col("rejections.text")).collect()
 
 
 def verdicts(spark: SparkSession, entity: Entity, *records: dict[str, Any] | str) -> list[Row]:

@@ -66,11 +66,11 @@ def land(landing: Path, entity: Entity, start: int, *records: dict[str, Any] | s
     return path
 
 
-def bring_in(spark: SparkSession, lake: Lake, landing: Path, checkpoints: str) -> None:
+def bring_in(spark: SparkSession, lake: Lake, landing: Path, checkpoints: str, reader: Reader = Reader.FILES) -> None:
     """Ingest and refine whatever has landed; entities without files get an empty folder."""
     for entity in ENTITIES:
         (landing / "topics" / NAMES.topic(entity)).mkdir(parents=True, exist_ok=True)
-    ingest_landing(spark, lake, NAMES, str(landing), checkpoints, Reader.FILES)
+    ingest_landing(spark, lake, NAMES, str(landing), checkpoints, reader)
     refine(spark, lake, checkpoints, Origin.S3)
 
 

@@ -1,12 +1,18 @@
+import json
+import os
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
 
 from pinterest_pipeline import refine as refining
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER
 from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.ingest import landing as ingest
 from pinterest_pipeline.ingest.landing import Reader, ingest_landing
 from pinterest_pipeline.publish import ANSWERS, publish
 from pinterest_pipeline.refine import replay
@@ -14,6 +20,7 @@ from pinterest_pipeline.tables import Lake, table_version
 from tests.spark.landed import NAMES, bring_in, keyed, land, mend, record
 
 Pass = Callable[[], None]
+FIRST_WRITTEN = time.time() - 3600
 
 
 @pytest.fixture
@@ -105,11 +112,15 @@ def test_a_record_that_is_not_clean_goes_to_quarantine_with_every_reason(
 ) -> None:
     land(landing, GEO, 0, keyed(GEO, 1, latitude=91, longitude="east"), "{broken")
     run()
-    reasons = [row["reasons"] for row in spark.table(lake.quarantine(GEO)).orderBy("position").collect()]
-    assert reasons == [
-        ["latitude: expected -90 to 90, got 91", "longitude: expected a number, got east"],
-        ["payload: expected one JSON object, got {broken"],
+    rows = spark.table(lake.quarantine(GEO)).orderBy("position").collect()
+    assert [[tuple(rejection) for rejection in row["rejections"]] for row in rows] == [
+        [
+            ("out_of_range", "latitude", "latitude: expected -90 to 90, got 91"),
+            ("wrong_kind", "longitude", "longitude: expected a number, got east"),
+        ],
+        [("not_one_object", "payload", "payload: expected one JSON object, got {broken")],
     ]
+    assert [row["reasons"] for row in rows] == [[each["text"] for each in row["rejections"]] for row in rows]
     assert spark.table(lake.clean(GEO)).isEmpty()
 
 
@@ -139,3 +150,30 @@ def test_unknown_fields_are_kept_aside(spark: SparkSession, lake: Lake, landing:
     land(landing, USER, 0, record(USER, nickname="Ad", tags=["a", 1]))
     run()
     assert [row["_extra"] for row in spark.table(lake.clean(USER)).collect()] == [{"nickname": "Ad", "tags": '["a",1]'}]
+
+
+def written(path: Path, seconds: int, *lines: str) -> Path:
+    """Write a landed file, some seconds after the first."""
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    os.utime(path, (FIRST_WRITTEN + seconds, FIRST_WRITTEN + seconds))
+    return path
+
+
+@pytest.mark.entities(USER)
+def test_a_landed_file_that_is_written_again_makes_no_record_newer_and_none_twice(
+    spark: SparkSession, lake: Lake, landing: Path, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Spark's own reader stands in for Auto Loader: without its checkpoint it reads again what it finds.
+    found = vars(ingest)["_files"]
+    monkeypatch.setattr(ingest, "_files", lambda spark, folder, _: found(spark, folder, Reader.FILES))
+    first, newer = (json.dumps(keyed(USER, 1, age=age)) for age in (20, 30))
+    file = written(land(landing, USER, 0), 0, first, "no JSON")
+    written(land(landing, USER, 2), 10, newer)
+    bring_in(spark, lake, landing, checkpoints, Reader.AUTO_LOADER)
+    shutil.rmtree(Path(checkpoints) / "ingest_s3")
+    written(file, 20, first, "no JSON", json.dumps(keyed(USER, 2)))
+    bring_in(spark, lake, landing, checkpoints, Reader.AUTO_LOADER)
+    raw = spark.table(lake.raw(USER)).where(sf.contains("position", sf.lit("0000000000.json")))
+    assert [row["n"] for row in raw.groupBy("arrived_at").agg(sf.count("*").alias("n")).collect()] == [5]
+    assert [row["age"] for row in spark.table(lake.clean(USER)).orderBy("ind").collect()] == [30, 36]
+    assert spark.table(lake.quarantine(USER)).count() == 1

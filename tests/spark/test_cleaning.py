@@ -30,7 +30,7 @@ def test_a_good_record_becomes_a_row_of_the_declared_columns(spark: SparkSession
         frame = judge(spark.createDataFrame([(json.dumps(record(entity)),)], "payload STRING"), entity)
         declared = [(column.name, column.type.lower()) for column in entity.clean]
         assert frame.dtypes[1 : 1 + len(declared)] == declared
-        assert frame.collect()[0]["reasons"] == []
+        assert frame.collect()[0]["rejections"] == []
 
 
 def test_the_key_is_renamed_and_the_names_are_joined(spark: SparkSession) -> None:

@@ -14,6 +14,7 @@ from pinterest_pipeline.tables import (
     Lake,
     TableState,
     create_tables,
+    definitions,
     literal,
     quoted,
     table_state,
@@ -49,16 +50,29 @@ def test_a_clean_table_has_the_declared_columns_and_says_what_they_are(spark: Sp
     assert there == [(name, kind.replace(", ", ","), about) for name, kind, about in declared]
 
 
-def test_a_table_gains_a_declared_column_without_a_rewrite(spark: SparkSession, lake: Lake) -> None:
-    table = lake.runs
+@pytest.mark.entities(USER)
+def test_a_table_of_an_earlier_version_is_brought_to_its_definition_without_a_rewrite(
+    spark: SparkSession, lake: Lake
+) -> None:
+    table, [wanted] = lake.raw(USER), [each for each in definitions() if each.name == "user_raw"]
     spark.sql(f"DROP TABLE {table}")
-    spark.sql(f"CREATE TABLE {table} (stage STRING, subject STRING) USING DELTA")
-    spark.createDataFrame([("refine", "pin")], "stage STRING, subject STRING").write.insertInto(table)
+    columns = "payload STRING, origin STRING COMMENT 'whence', position STRING, arrived_at TIMESTAMP"
+    spark.sql(f"CREATE TABLE {table} ({columns}) USING DELTA TBLPROPERTIES ('delta.appendOnly' = 'true')")
+    earlier = spark.createDataFrame([("{}", "s3", "file:1")], "payload STRING, origin STRING, position STRING")
+    earlier.write.format("delta").mode("append").saveAsTable(table)
     files = spark.table(table).inputFiles()
     create_tables(spark, lake)
-    [row] = spark.table(table).collect()
-    assert (row["stage"], row["rows_read"]) == ("refine", None)
     assert spark.table(table).inputFiles() == files
+    assert [(each.name, each.metadata["comment"]) for each in spark.table(table).schema] == [
+        (column.name, column.about) for column in wanted.columns
+    ]
+    [detail] = spark.sql(f"DESCRIBE DETAIL {table}").collect()
+    assert tuple(detail["clusteringColumns"]) == wanted.clustering
+    assert wanted.table_properties.items() <= detail["properties"].items()
+    assert detail["properties"].keys() >= {f"delta.constraints.{check}" for check in wanted.checks}
+    version = table_version(spark, table)
+    create_tables(spark, lake)
+    assert table_version(spark, table) == version
 
 
 def test_any_name_and_any_text_may_stand_in_sql(spark: SparkSession) -> None:

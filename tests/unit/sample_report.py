@@ -50,7 +50,7 @@ def sample_report() -> Report:
             Flow("quarantined", {"pin": 30, "geo": 0, "user": 0}),
         ],
         checks=[Check("source = posted, pin", 10_000, 10_000), Check("posted = raw, geo", 10_000, 9_997)],
-        rejections=[Rejection("pin", f"title: {HOSTILE}", 30)],
+        rejections=[Rejection("pin", "wrong_kind", f"title: {HOSTILE}", 30)],
         stream=Stream(_COMMITS, latency_p50=1.9, latency_p99=4.25),
         answers=[AnswerRows(answer, _ROWS[answer.name.partition("_")[0]]) for answer in ANSWERS],
     )

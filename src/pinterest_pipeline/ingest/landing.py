@@ -1,11 +1,13 @@
 """The files that the Kafka sink wrote, into the raw tables: every line of every file once."""
 
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as sf
+from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from pinterest_pipeline.checkpoints import folder
 from pinterest_pipeline.entities import ENTITIES, Names
@@ -50,7 +52,10 @@ def ingest_landing(
     # Every folder is looked at before the first query starts: none is left running when another cannot start.
     lines = {entity: _lines(_files(spark, f"{landing}/topics/{names.topic(entity)}", reader)) for entity in ENTITIES}
     with recorded(spark, lake, spool_of(folder(checkpoints), QUERIES)):
-        run_to_end(partial(append_raw, rows, lake, entity, checkpoints) for entity, rows in lines.items())
+        again = reader is Reader.AUTO_LOADER
+        run_to_end(
+            partial(append_raw, rows, lake, entity, checkpoints, read_again=again) for entity, rows in lines.items()
+        )
 
 
 def _files(spark: SparkSession, folder: str, reader: Reader) -> DataFrame:
@@ -67,12 +72,40 @@ def _files(spark: SparkSession, folder: str, reader: Reader) -> DataFrame:
     else:
         # Spark forgets files by age: without this, a file that is copied in with an old date would never be read.
         stream = stream.format("text").option("maxFileAge", "36500d").option("maxFilesPerTrigger", _FILES_PER_BATCH)
+    return _loaded(stream, folder if reader is Reader.AUTO_LOADER else literal_path(folder))
+
+
+def landed_lines(spark: SparkSession, folder: str, day: date) -> DataFrame:
+    """Return the lines of the files that were written on a day or at the moment it ended, whether or not raw has them.
+
+    Args:
+        spark: The session.
+        folder: The topic's folder.
+        day: The day, in UTC.
+
+    Raises:
+        StageError: The folder is not there.
+    """
+    reader = spark.read.schema("value STRING").format("text").option("wholetext", value=True)
+    reader = reader.option("pathGlobFilter", "*.json").option("recursiveFileLookup", value=True)
+    begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    # Both bounds are left out by Spark, and have seconds.
+    after, before = begins - timedelta(seconds=1), begins + timedelta(days=1, seconds=1)
+    bounds = {"modifiedAfter": after, "modifiedBefore": before}
+    reader = reader.options(timeZone="UTC", **{name: f"{at:%Y-%m-%dT%H:%M:%S}" for name, at in bounds.items()})
+    return _lines(_loaded(reader, literal_path(folder)))
+
+
+def _loaded(reader: DataFrameReader | DataStreamReader, folder: str) -> DataFrame:
     try:
-        return stream.load(folder if reader is Reader.AUTO_LOADER else literal_path(folder))
+        files = reader.load(folder)
+        # On Spark Connect nothing is looked at before somebody asks.
+        _ = files.schema
     except AnalysisException as error:
         raise StageError(
             f"expected landed files in {folder}, but it cannot be read; has the sink written, and is --landing right?"
         ) from error
+    return files
 
 
 def _lines(files: DataFrame) -> DataFrame:

@@ -10,13 +10,15 @@ from pinterest_pipeline.checkpoints import Batch, folder
 from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.observe import Counts, Run, counted, finished, now, record, spool_of
 from pinterest_pipeline.streams import AVAILABLE_NOW, BatchWriter, append_once, start_query
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.tables import Lake, Origin
 
 QUERIES = "ingest_s3"
 """The folder of the queries' checkpoints."""
 
+_WRITTEN_AGAIN = "INTERVAL 7 DAYS"  # a sink that was killed does so when it is started again
 
-def append_raw(records: DataFrame, lake: Lake, entity: Entity, checkpoints: str) -> StreamingQuery:
+
+def append_raw(records: DataFrame, lake: Lake, entity: Entity, checkpoints: str, *, read_again: bool) -> StreamingQuery:
     """Start the query that brings what has landed into a raw table, and ends.
 
     Args:
@@ -24,16 +26,38 @@ def append_raw(records: DataFrame, lake: Lake, entity: Entity, checkpoints: str)
         lake: Where the raw tables are.
         entity: What the records are.
         checkpoints: The folder with a checkpoint folder for each query.
+        read_again: Whether a file that was written again is read again.
     """
-    write = _writer(lake, entity, spool_of(folder(checkpoints), QUERIES))
+    write = _writer(lake, entity, spool_of(folder(checkpoints), QUERIES), read_again=read_again)
     return start_query(
         records, f"ingest s3 {entity.name}", f"{checkpoints}/{QUERIES}/{entity.name}", AVAILABLE_NOW, write
     )
 
 
-def _writer(lake: Lake, entity: Entity, spool: Path) -> BatchWriter:
+def with_first_arrival(records: DataFrame, raw: DataFrame) -> DataFrame:
+    """Return landed records with the time when their file arrived first.
+
+    The sink may write a file again (docs/decisions/0012), with a new time. Its records must not become newer by it than
+    others of their keys that came in between. Raw itself remembers the files of the last week.
+
+    Args:
+        records: Landed records with `position` and `arrived_at`.
+        raw: The raw table that they go to.
+    """
+    file = sf.substring_index("position", ":", 1).alias("_file")
+    recent = (sf.col("origin") == Origin.S3) & (
+        sf.col("arrived_at") > sf.expr(f"current_timestamp() - {_WRITTEN_AGAIN}")
+    )
+    seen = raw.where(recent).groupBy(file).agg(sf.min("arrived_at").alias("_first"))
+    joined = records.select("*", file).join(sf.broadcast(seen), "_file", "left")
+    return joined.withColumn("arrived_at", sf.least("arrived_at", "_first")).drop("_file", "_first")
+
+
+def _writer(lake: Lake, entity: Entity, spool: Path, *, read_again: bool) -> BatchWriter:
     def write(records: DataFrame, batch: Batch) -> None:
         run, passed = Run("ingest", entity.name, batch.name, now()), Observation()
+        if read_again:
+            records = with_first_arrival(records, records.sparkSession.table(lake.raw(entity)))
         rows = records.withColumn("batch_id", sf.lit(batch.name)).observe(passed, *Counts.columns())
         append_once(rows, lake.raw(entity), batch.query, batch.number)
         if batch.repeated:

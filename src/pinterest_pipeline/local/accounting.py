@@ -113,20 +113,22 @@ def checks(accounts: Sequence[Account]) -> tuple[Check, ...]:
 
 
 def rejections(spark: SparkSession, lake: Lake) -> tuple[Rejection, ...]:
-    """Count the reasons in quarantine, the most frequent first; what exactly came is left out.
+    """Count the rejections in quarantine by rule and column, the most frequent first.
 
     Args:
         spark: The session.
         lake: Where quarantine is.
     """
-    reasons = [
-        spark.table(lake.quarantine(entity)).select(
-            sf.lit(entity.name).alias("entity"), sf.explode("reasons").alias("reason")
-        )
+    broken = [
+        spark.table(lake.quarantine(entity)).select(sf.lit(entity.name).alias("entity"), sf.inline("rejections"))
         for entity in ENTITIES
     ]
-    by_reason = reduce(DataFrame.unionAll, reasons).groupBy("entity", sf.split("reason", ", got ")[0].alias("reason"))
-    found = [Rejection(row["entity"], row["reason"], row["count"]) for row in by_reason.count().collect()]
+    # The texts of one rule and column differ in what was found only.
+    expected = sf.min(sf.split("text", ", got ")[0]).alias("expected")
+    counts = (
+        reduce(DataFrame.unionAll, broken).groupBy("entity", "rule", "column").agg(expected, sf.count("*").alias("n"))
+    )
+    found = [Rejection(row["entity"], row["rule"], row["expected"], row["n"]) for row in counts.collect()]
     return tuple(sorted(found, key=lambda rejection: (-rejection.rows, rejection.entity, rejection.reason)))
 
 

@@ -47,9 +47,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Rejection:
-    """Rows that were turned away for one reason; a row with two reasons is in two of these."""
+    """Rows that one column of which breaks one rule; a row with two such faults is in two of these."""
 
     entity: str
+    rule: str
     reason: str
     rows: int
 
