@@ -2,18 +2,24 @@
 
 import argparse
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from enum import StrEnum
+from importlib import import_module
 
 from pyspark.sql import SparkSession
 
 from pinterest_pipeline import refine as refining
+from pinterest_pipeline.backfill import backfill as backfill_day
+from pinterest_pipeline.backfill import days_between
 from pinterest_pipeline.entities import Names
+from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest.kinesis import Streams
 from pinterest_pipeline.ingest.landing import Reader, ingest_landing
 from pinterest_pipeline.live import catch_up, follow
 from pinterest_pipeline.publish import publish as publish_answers
 from pinterest_pipeline.sharing import create_views, share
 from pinterest_pipeline.tables import Lake, Origin, create_tables
+from pinterest_pipeline.upkeep import purge_tables
 
 _ARGUMENTS = {
     "catalog": "catalog of the pipeline's schema",
@@ -79,6 +85,21 @@ def stream_parser() -> argparse.ArgumentParser:
     return made
 
 
+def days_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `days`."""
+    made = argparse.ArgumentParser()
+    made.add_argument("--first", type=_day, required=True, help="first day of arrival, in UTC; empty: today")
+    made.add_argument("--last", type=_day, required=True, help="last day of arrival, in UTC; empty: today")
+    return made
+
+
+def backfill_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `backfill`."""
+    made = parser("catalog", "schema", "prefix", "landing", "checkpoints")
+    made.add_argument("--day", type=_day, required=True, help="day of arrival, in UTC")
+    return made
+
+
 def tables(arguments: Sequence[str] | None = None) -> None:
     """Create the schema, tables and views, and add columns that the declaration has gained."""
     given = tables_parser().parse_args(arguments)
@@ -128,6 +149,35 @@ def publish(arguments: Sequence[str] | None = None) -> None:
     publish_answers(spark, lake)
     if given.analysts:
         share(spark, lake, given.analysts)
+
+
+def days(arguments: Sequence[str] | None = None) -> None:
+    """Give the days from the first to the last to the task that runs for each of them."""
+    given = days_parser().parse_args(arguments)
+    found = [f"{day}" for day in days_between(given.first, given.last)]
+    if not found:
+        raise StageError(f"expected the first day to come before the last, got {given.first} and {given.last}")
+    spark = session()
+    # Databricks' runtime alone has this module.
+    utilities = import_module("pyspark.dbutils").DBUtils(spark)
+    utilities.jobs.taskValues.set(key="days", value=found)
+
+
+def backfill(arguments: Sequence[str] | None = None) -> None:
+    """Judge a day's raw rows again, and bring in what landed on it and raw lacks."""
+    given = backfill_parser().parse_args(arguments)
+    lake, names = Lake(given.catalog, given.schema), Names(given.prefix)
+    backfill_day(session(), lake, names, given.landing, given.checkpoints, given.day)
+
+
+def upkeep(arguments: Sequence[str] | None = None) -> None:
+    """Take deleted rows out of the tables' files."""
+    given = tables_parser().parse_args(arguments)
+    purge_tables(session(), Lake(given.catalog, given.schema))
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text) if text else datetime.now(UTC).date()
 
 
 def _interval(text: str) -> float:

@@ -24,12 +24,14 @@ from tests.bundle.governance import lifecycle, permissions, tags, target, values
 from tests.bundle.resolver import Bundle, Tree
 
 CHAINS = {
+    "backfill": ["days", "backfill"],
     "batch": ["tables", "ingest", "refine", "publish"],
     "replay": ["replay"],
     "stream": ["stream"],
     "stream_serverless": ["stream"],
+    "upkeep": ["tables", "upkeep"],
 }
-TRIGGERS = {"batch": "schedule", "stream": "continuous", "stream_serverless": "schedule"}
+TRIGGERS = {"batch": "schedule", "stream": "continuous", "stream_serverless": "schedule", "upkeep": "schedule"}
 """The jobs that nobody starts, and what starts them."""
 DISTRIBUTION = "pinterest-pipeline"
 WHEELS = "dist/*.whl"
@@ -47,6 +49,9 @@ _SHAPES: Mapping[str, Shape] = {
 _RETRIES = {"max_retries", "min_retry_interval_millis", "retry_on_timeout"}
 _BACKLOG = {f"STREAMING_BACKLOG_{unit}" for unit in ("SECONDS", "RECORDS", "BYTES", "FILES")}
 _JOB_PARAMETER = re.compile(r"\{\{job\.parameters\.(\w+)\}\}")
+_TASK_VALUE = re.compile(r"\{\{tasks\.(\w+)\.values\.(\w+)\}\}")
+_INPUT = "{{input}}"
+_AN_INPUT = "2018-08-24"  # of the only task that runs for each of many: a day
 _SECRET_NAME = re.compile(r"secret|passw|token|credential|private|access_?key|api_?key", re.IGNORECASE)
 _HARD_CODED = {
     "an e-mail address": re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+"),
@@ -126,8 +131,29 @@ def _graph_faults(job: Tree, chain: list[str]) -> list[str]:
 
 
 def tasks(bundle: Bundle) -> list[Tree]:
-    """Return the tasks of all jobs."""
-    return [task for job in bundle.resources("jobs").values() for task in job["tasks"]]
+    """Return the tasks of all jobs that run something."""
+    return [task for job in bundle.resources("jobs").values() for task in _running(job)]
+
+
+def _running(job: Tree) -> list[Tree]:
+    """Return the tasks of a job that run something: in the place of one that runs another for each input, the other."""
+    return [task.get("for_each_task", {}).get("task", task) for task in job["tasks"]]
+
+
+def for_each(bundle: Bundle) -> list[str]:
+    """A task that runs for each of many takes them from a task that it waits for, and gives each to what it runs."""
+    faults = []
+    for job in bundle.resources("jobs").values():
+        for task in job["tasks"]:
+            if (each := task.get("for_each_task")) is None:
+                continue
+            needs = [need["task_key"] for need in task.get("depends_on", [])]
+            found = _TASK_VALUE.fullmatch(each["inputs"])
+            if found is None or found[1] not in needs:
+                faults.append(f"{task['task_key']}: {each['inputs']} is no value of {needs}")
+            if not any(_INPUT in text for text in each["task"]["python_wheel_task"]["parameters"]):
+                faults.append(f"{task['task_key']}: its input is not used")
+    return faults
 
 
 def triggers(bundle: Bundle) -> list[str]:
@@ -194,7 +220,7 @@ def wheel_tasks(bundle: Bundle) -> list[str]:
     entry_points = distribution(DISTRIBUTION).entry_points.names
     faults = []
     for job in bundle.resources("jobs").values():
-        for task in job["tasks"]:
+        for task in _running(job):
             run = task["python_wheel_task"]
             faults += [f"{task['task_key']}: {fault}" for fault in _compute_faults(job, task)]
             if run["package_name"] != pinterest_pipeline.__name__:
@@ -221,7 +247,7 @@ def parameters(bundle: Bundle) -> list[str]:
     for job in bundle.resources("jobs").values():
         values = {each["name"]: each["default"] for each in job["parameters"]}
         used: set[str] = set()
-        for task in job["tasks"]:
+        for task in _running(job):
             given = task["python_wheel_task"]["parameters"]
             names = {name for text in given for name in _JOB_PARAMETER.findall(text)}
             faults += [f"{task['task_key']}: no job parameter {name}" for name in sorted(names - values.keys())]
@@ -232,7 +258,7 @@ def parameters(bundle: Bundle) -> list[str]:
 
 
 def _filled(text: str, values: Tree) -> str:
-    return _JOB_PARAMETER.sub(lambda found: str(values.get(found[1])), text)
+    return _JOB_PARAMETER.sub(lambda found: str(values.get(found[1])), text.replace(_INPUT, _AN_INPUT))
 
 
 class _AskedForSparkError(Exception):
@@ -296,7 +322,7 @@ def guards(bundle: Bundle) -> list[str]:
 def _guards_of_a_run_that_ends(job: Tree) -> dict[str, bool]:
     slow = [rule["value"] for rule in job["health"]["rules"] if rule["metric"] == "RUN_DURATION_SECONDS"]
     expected = {"slow runs reported before they are stopped": 0 < min(slow) < job["timeout_seconds"]}
-    for task in job["tasks"]:
+    for task in _running(job):
         expected[f"{task['task_key']} ends"] = 0 < task["timeout_seconds"] <= job["timeout_seconds"]
         expected[f"{task['task_key']} is tried again"] = min(task["max_retries"], task["min_retry_interval_millis"]) > 0
     return expected
@@ -364,6 +390,7 @@ ALL: tuple[Check, ...] = (
     places,
     guards,
     lifecycle,
+    for_each,
     variables,
     values,
     hard_coded,

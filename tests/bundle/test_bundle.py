@@ -12,6 +12,7 @@ from tests.bundle.resolver import BundleError, load, targets
 ROOT = Path(__file__).parents[2]
 MAIN, JOB, REPLAY = "databricks.yml", "resources/batch.job.yml", "resources/replay.job.yml"
 STREAM, SERVERLESS = "resources/stream.job.yml", "resources/stream_serverless.job.yml"
+BACKFILL = "resources/backfill.job.yml"
 SCHEMA, LANDING = "resources/pinterest.schema.yml", "resources/landing.volume.yml"
 LAG = "resources/stream_lag.alert.yml"
 CHECKPOINTS, SCOPE = "resources/checkpoints.volume.yml", "resources/keys.secret_scope.yml"
@@ -155,6 +156,8 @@ BROKEN = [
     (checks.guards, JOB, 'on_failure: ["${var.notification_email}"]', "on_failure: [x]", "mails to those who asked"),
     (checks.guards, MAIN, "default: 2\n", "default: 0\n", "ingest is tried again"),
     (checks.guards, MAIN, "default: 14400", "default: 60", "slow runs reported"),
+    (checks.for_each, BACKFILL, "tasks.days.values", "tasks.dates.values", "is no value of"),
+    (checks.for_each, BACKFILL, "--day={{input}}", "--day=2024-05-01", "its input is not used"),
     (checks.variables, MAIN, NEXT, "  password:\n    default: x\n" + NEXT, "sounds secret"),
     (checks.variables, MAIN, NEXT, "  spare:\n    default: x\n" + NEXT, "spare has no description"),
     (checks.variables, MAIN, NEXT, "  spare:\n    default: x\n" + NEXT, "spare is not used"),
