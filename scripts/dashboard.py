@@ -1,5 +1,6 @@
 """Write the bundle's dashboard from the declared answers."""
 
+import argparse
 from pathlib import Path
 
 from pinterest_pipeline.console import run_script
@@ -10,6 +11,7 @@ FILE = Path(__file__).parents[1] / "dashboards" / "pinterest.lvdash.json"
 
 def main() -> None:
     """Write the file."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     FILE.write_text(dashboard(), encoding="utf-8")
 
 
