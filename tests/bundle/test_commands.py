@@ -1,10 +1,12 @@
 """Whoever copies a command out of a document can run it, and whoever follows a link arrives."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from pinterest_pipeline.entities import ENTITIES
 from tests.bundle.commands import Command, Project, commands
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +25,7 @@ def test_every_command_of_a_document_can_be_run(document: Path) -> None:
     assert {command.text: wrong for command in found if (wrong := HERE.faults(command))} == {}
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/aws.md", "docs/operations.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md", "docs/operations.md"])
 def test_commands_are_found(name: str) -> None:
     assert len([*commands((ROOT / name).read_text(encoding="utf-8"))]) >= 5
 
@@ -73,6 +75,21 @@ def test_a_command_that_cannot_be_run_is_found(text: str, complaint: str) -> Non
 )
 def test_what_can_be_run_passes(text: str) -> None:
     assert faults(text) == []
+
+
+def test_the_rows_of_the_tutorial_are_whole_but_for_one_latitude() -> None:
+    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    files = dict(re.findall(r"^cat > my-rows/(\w+)\.jsonl <<'ROWS'\n(.*?)^ROWS$", text, re.MULTILINE | re.DOTALL))
+    wrong = []
+    for entity in ENTITIES:
+        for row in map(json.loads, files[entity.name].splitlines()):
+            assert {column.name for column in entity.source if column.required} <= row.keys()
+            for name, value in row.items():
+                column = entity.column(name)
+                if column.least is not None and column.most is not None and not column.least <= value <= column.most:
+                    wrong.append(f'"{name}": {value}')
+    assert wrong == ['"latitude": 91']
+    assert f"s/{wrong[0]}/" in text
 
 
 def dead_links(text: str, folder: Path) -> list[str]:
