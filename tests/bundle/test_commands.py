@@ -25,7 +25,7 @@ def test_every_command_of_a_document_can_be_run(document: Path) -> None:
     assert {command.text: wrong for command in found if (wrong := HERE.faults(command))} == {}
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md", "docs/operations.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md", "docs/deploy.md", "docs/operations.md"])
 def test_commands_are_found(name: str) -> None:
     assert len([*commands((ROOT / name).read_text(encoding="utf-8"))]) >= 5
 
