@@ -1,5 +1,6 @@
 """What the batch half costs in operations: each is paid for, whatever it holds (docs/decisions/0013)."""
 
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,3 +30,8 @@ def test_the_batch_half_takes_few_executions(spark: SparkSession, tmp_path: Path
     publish(spark, lake)
     assert executions(spark) - before <= EXECUTIONS
     assert spark.table(lake.table("q6_users_joined_by_year")).collect() == [Row(post_year=2016, number_users_joined=1)]
+
+
+def test_a_python_worker_has_no_archive_to_look_through_before_each_task(spark: SparkSession) -> None:
+    paths = spark.sparkContext.parallelize([0], 1).mapPartitions(lambda _: sys.path).collect()
+    assert [path for path in paths if path.endswith((".jar", ".zip")) and Path(path).exists()] == []

@@ -10,6 +10,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from pinterest_pipeline.kinesis_source import KinesisDataSource
+from pinterest_pipeline.local import python_daemon
 from pinterest_pipeline.local.engine import SMALL_WORK, EngineProfile
 from pinterest_pipeline.local.jars import jars, java
 from pinterest_pipeline.tables import Lake, literal
@@ -53,6 +54,7 @@ def local_spark(warehouse: Path, log: Path | None = None, engine: EngineProfile 
         "spark.sql.shuffle.partitions": str(cores),
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.warehouse.dir": str(warehouse.resolve()),
+        "spark.python.daemon.module": python_daemon.MODULE,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         **engine.configuration(),
