@@ -99,11 +99,8 @@ def _arrived(lake: Lake, entity: Entity) -> str:
 
 
 def _rejected(lake: Lake, entity: Entity) -> str:
-    # "<field>: <what was expected>, got <the value>": the value stays in quarantine.
-    rule = "split(substring(reason, instr(reason, ': ') + 2), ', got ')[0] AS rule"
-    field = "substring_index(reason, ': ', 1) AS field"
-    exploded = f"{lake.quarantine(entity)} LATERAL VIEW explode(reasons) AS reason"
-    return _select(exploded, _named(entity), field, rule, "origin", "arrived_at")
+    exploded = f"{lake.quarantine(entity)} LATERAL VIEW inline(rejections) rejection"
+    return _select(exploded, _named(entity), "rejection.column AS field", "rule", "origin", "arrived_at")
 
 
 def _of_each(lake: Lake, query: Callable[[Lake, Entity], str]) -> str:

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.deploy.dashboard import HEALTH, Panel, answers
-from pinterest_pipeline.entities import ENTITIES, USER
+from pinterest_pipeline.entities import ENTITIES, USER, Rule
 from pinterest_pipeline.sharing import create_views, grants
 from pinterest_pipeline.tables import Lake, quoted
 from tests.bundle.resolver import GIVEN, load
@@ -69,7 +69,7 @@ def test_a_schema_without_records_fires(spark: SparkSession, lake: Lake) -> None
     assert found(spark, with_rows(alert(lake, "no_new_data"), lake, "arrivals", empty)) == [(True, "")]
 
 
-ONE_IN_EIGHT = ("user", "payload", "expected one JSON object", 12.5)
+ONE_IN_EIGHT = ("user", "payload", Rule.NOT_ONE_OBJECT, 12.5)
 
 
 @pytest.mark.parametrize(("percent", "fires"), [("12.5", False), ("12.4", True)])
