@@ -9,9 +9,10 @@ USING DELTA
 CLUSTER BY (`arrived_at`)
 COMMENT 'One row per post. As it arrived.'
 TBLPROPERTIES (
-  'delta.appendOnly' = 'true',
+  'delta.appendOnly' = 'false',
   'delta.logRetentionDuration' = 'interval 30 days',
   'delta.deletedFileRetentionDuration' = 'interval 7 days',
+  'delta.checkpointInterval' = '10',
   'delta.dataSkippingStatsColumns' = 'arrived_at,origin,position,batch_id',
   'delta.constraints.identified' = 'origin IN (\'s3\', \'kinesis\') AND position IS NOT NULL'
 );
@@ -40,6 +41,7 @@ TBLPROPERTIES (
   'delta.enableDeletionVectors' = 'true',
   'delta.logRetentionDuration' = 'interval 30 days',
   'delta.deletedFileRetentionDuration' = 'interval 7 days',
+  'delta.checkpointInterval' = '10',
   'delta.dataSkippingStatsColumns' = 'ind,_arrived_at,_position,_first_batch',
   'delta.constraints.ordered' = '_arrived_at IS NOT NULL AND _position IS NOT NULL'
 );
@@ -61,6 +63,7 @@ TBLPROPERTIES (
   'delta.enableDeletionVectors' = 'true',
   'delta.logRetentionDuration' = 'interval 30 days',
   'delta.deletedFileRetentionDuration' = 'interval 7 days',
+  'delta.checkpointInterval' = '10',
   'delta.dataSkippingStatsColumns' = 'arrived_at,origin,position,batch_id,refined_in',
   'delta.constraints.identified' = 'origin IN (\'s3\', \'kinesis\') AND position IS NOT NULL'
 );
@@ -76,9 +79,10 @@ USING DELTA
 CLUSTER BY (`arrived_at`)
 COMMENT 'Where and when each post was made. As it arrived.'
 TBLPROPERTIES (
-  'delta.appendOnly' = 'true',
+  'delta.appendOnly' = 'false',
   'delta.logRetentionDuration' = 'interval 30 days',
   'delta.deletedFileRetentionDuration' = 'interval 7 days',
+  'delta.checkpointInterval' = '10',
   'delta.dataSkippingStatsColumns' = 'arrived_at,origin,position,batch_id',
   'delta.constraints.identified' = 'origin IN (\'s3\', \'kinesis\') AND position IS NOT NULL'
 );
@@ -100,6 +104,7 @@ TBLPROPERTIES (
   'delta.enableDeletionVectors' = 'true',
   'delta.logRetentionDuration' = 'interval 30 days',
   'delta.deletedFileRetentionDuration' = 'interval 7 days',
+  'delta.checkpointInterval' = '10',
   'delta.dataSkippingStatsColumns' = 'ind,_arrived_at,_position,_first_batch',
   'delta.constraints.ordered' = '_arrived_at IS NOT NULL AND _position IS NOT NULL'
 );
@@ -121,6 +126,7 @@ TBLPROPERTIES (
   'delta.enableDeletionVectors' = 'true',
   'delta.logRetentionDuration' = 'interval 30 days',
   'delta.deletedFileRetentionDuration' = 'interval 7 days',
+  'delta.checkpointInterval' = '10',
   'delta.dataSkippingStatsColumns' = 'arrived_at,origin,position,batch_id,refined_in',
   'delta.constraints.identified' = 'origin IN (\'s3\', \'kinesis\') AND position IS NOT NULL'
 );
@@ -136,9 +142,10 @@ USING DELTA
 CLUSTER BY (`arrived_at`)
 COMMENT 'Who made each post; one person has a row for each of their posts. As it arrived.'
 TBLPROPERTIES (
-  'delta.appendOnly' = 'true',
+  'delta.appendOnly' = 'false',
   'delta.logRetentionDuration' = 'interval 30 days',
   'delta.deletedFileRetentionDuration' = 'interval 7 days',
+  'delta.checkpointInterval' = '10',
   'delta.dataSkippingStatsColumns' = 'arrived_at,origin,position,batch_id',
   'delta.constraints.identified' = 'origin IN (\'s3\', \'kinesis\') AND position IS NOT NULL'
 );
@@ -160,6 +167,7 @@ TBLPROPERTIES (
   'delta.enableDeletionVectors' = 'true',
   'delta.logRetentionDuration' = 'interval 30 days',
   'delta.deletedFileRetentionDuration' = 'interval 7 days',
+  'delta.checkpointInterval' = '10',
   'delta.dataSkippingStatsColumns' = 'ind,_arrived_at,_position,_first_batch',
   'delta.constraints.ordered' = '_arrived_at IS NOT NULL AND _position IS NOT NULL'
 );
@@ -181,6 +189,7 @@ TBLPROPERTIES (
   'delta.enableDeletionVectors' = 'true',
   'delta.logRetentionDuration' = 'interval 30 days',
   'delta.deletedFileRetentionDuration' = 'interval 7 days',
+  'delta.checkpointInterval' = '10',
   'delta.dataSkippingStatsColumns' = 'arrived_at,origin,position,batch_id,refined_in',
   'delta.constraints.identified' = 'origin IN (\'s3\', \'kinesis\') AND position IS NOT NULL'
 );
@@ -207,6 +216,7 @@ TBLPROPERTIES (
   'delta.appendOnly' = 'true',
   'delta.logRetentionDuration' = 'interval 30 days',
   'delta.deletedFileRetentionDuration' = 'interval 7 days',
+  'delta.checkpointInterval' = '10',
   'delta.constraints.named' = 'stage IS NOT NULL AND subject IS NOT NULL'
 );
 

@@ -12,6 +12,8 @@ from pinterest_pipeline import refine as refining
 from pinterest_pipeline.backfill import backfill as backfill_day
 from pinterest_pipeline.backfill import days_between
 from pinterest_pipeline.entities import Names
+from pinterest_pipeline.erasure import Person
+from pinterest_pipeline.erasure import erase as erase_person
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest.kinesis import Streams
 from pinterest_pipeline.ingest.landing import Reader, ingest_landing
@@ -93,6 +95,15 @@ def days_parser() -> argparse.ArgumentParser:
     return made
 
 
+def erase_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `erase`; an empty age or date stands for one that is not known."""
+    made = parser("catalog", "schema", "checkpoints")
+    made.add_argument("--user-name", required=True, help="first and last name, as the clean table user holds it")
+    made.add_argument("--age", type=_years, required=True, help="age in years")
+    made.add_argument("--date-joined", type=_moment, required=True, help="such as 2018-08-24 07:56:22, in UTC")
+    return made
+
+
 def backfill_parser() -> argparse.ArgumentParser:
     """Return the parser of the task `backfill`."""
     made = parser("catalog", "schema", "prefix", "landing", "checkpoints")
@@ -170,6 +181,13 @@ def backfill(arguments: Sequence[str] | None = None) -> None:
     backfill_day(session(), lake, names, given.landing, given.checkpoints, given.day)
 
 
+def erase(arguments: Sequence[str] | None = None) -> None:
+    """Remove a person from the lake."""
+    given = erase_parser().parse_args(arguments)
+    person = Person(given.user_name, given.age, given.date_joined)
+    erase_person(session(), Lake(given.catalog, given.schema), given.checkpoints, person)
+
+
 def upkeep(arguments: Sequence[str] | None = None) -> None:
     """Take deleted rows out of the tables' files."""
     given = tables_parser().parse_args(arguments)
@@ -178,6 +196,17 @@ def upkeep(arguments: Sequence[str] | None = None) -> None:
 
 def _day(text: str) -> date:
     return date.fromisoformat(text) if text else datetime.now(UTC).date()
+
+
+def _years(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _moment(text: str) -> datetime | None:
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _interval(text: str) -> float:

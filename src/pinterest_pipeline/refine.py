@@ -70,7 +70,9 @@ def replay(spark: SparkSession, lake: Lake) -> None:
 
 def _start(spark: SparkSession, lake: Lake, entity: Entity, checkpoints: str, origin: Origin) -> StreamingQuery:
     queries = f"refine_{origin}"
-    raw = spark.readStream.option("maxBytesPerTrigger", _BYTES_PER_BATCH).table(lake.raw(entity))
+    # Commits that remove rows (`erase`) are skipped: else they would end the query.
+    options = {"maxBytesPerTrigger": _BYTES_PER_BATCH, "skipChangeCommits": "true"}
+    raw = spark.readStream.options(**options).table(lake.raw(entity))
     # A file holds records of one origin: by its statistics, one of the other origin is skipped and not read.
     records = raw.where(sf.col("origin") == origin)
     # Judged in the query's own plan, which is built once and not for every batch. Only quarantine needs the text again.

@@ -77,8 +77,9 @@ _DELETION_VECTORS = {"delta.enableDeletionVectors": "true"}
 RETENTION = {
     "delta.logRetentionDuration": "interval 30 days",
     "delta.deletedFileRetentionDuration": "interval 7 days",
+    "delta.checkpointInterval": "10",
 }
-"""How long Delta keeps what is old: its own defaults, said so that nobody's change of them stays."""
+"""How long Delta keeps what is old: its own defaults. `erase` changes them while it runs, and may die meanwhile."""
 
 _CONSTRAINT = "delta.constraints."
 _IDENTIFIED = {
@@ -194,7 +195,8 @@ def definitions() -> Iterator[TableDefinition]:
             clustering=("arrived_at",),
             checks=_IDENTIFIED,
             indexed=("arrived_at", "origin", "position", "batch_id"),
-            properties={"delta.appendOnly": "true"},
+            # Only `erase` removes rows. It rewrites their files, so that no deleted row stays in one.
+            properties={"delta.appendOnly": "false"},
         )
         key = entity.clean[0].name
         yield TableDefinition(

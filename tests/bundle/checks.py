@@ -26,6 +26,7 @@ from tests.bundle.resolver import Bundle, Tree
 CHAINS = {
     "backfill": ["days", "backfill"],
     "batch": ["tables", "ingest", "refine", "publish"],
+    "erase": ["tables", "erase"],
     "replay": ["replay"],
     "stream": ["stream"],
     "stream_serverless": ["stream"],

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline import backfill, live, sharing, tables, upkeep
+from pinterest_pipeline import backfill, erasure, live, sharing, tables, upkeep
 from pinterest_pipeline import refine as refining
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.ingest import landing
@@ -53,7 +53,7 @@ def sender(endpoint: str, names: Names | None = None, shards: int = 2) -> Sender
 
 def only(monkeypatch: pytest.MonkeyPatch, *entities: Entity) -> None:
     """Run the stages for some entities: the others are the same code, and each costs its commits."""
-    for module in (backfill, landing, live, publishing, refining, sharing, tables, upkeep):
+    for module in (backfill, erasure, landing, live, publishing, refining, sharing, tables, upkeep):
         monkeypatch.setattr(module, "ENTITIES", entities)
 
 

@@ -80,7 +80,10 @@ def test_an_unknown_reader_is_refused_with_those_there_are(capsys: pytest.Captur
     assert "argument --reader: invalid" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("task", [jobs.tables, jobs.ingest, jobs.refine, jobs.replay, jobs.publish, jobs.upkeep])
+TASKS = (jobs.tables, jobs.ingest, jobs.refine, jobs.replay, jobs.publish, jobs.erase, jobs.upkeep)
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_a_task_names_the_arguments_that_it_lacks(task: Task, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refusal:
         task(["--catalog", "main"])

@@ -1,0 +1,153 @@
+"""A person erased: no file of the lake holds their text, everybody else is as before, and batch and stream go on."""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from pinterest_pipeline import jobs, upkeep
+from pinterest_pipeline.entities import USER
+from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.live import catch_up
+from pinterest_pipeline.publish import Answer, publish, publishing
+from pinterest_pipeline.tables import Lake, create_tables
+from tests.spark.landed import bring_in, keyed, land, record
+from tests.spark.streamed import Sender
+
+TWO_DAYS = 2 * 24 * 3600
+HERS = {"first_name": "Xyq", "last_name": "Quxley"}
+IDENTITY = ["--user-name", "Xyq Quxley", "--age", "36", "--date-joined", "2016-01-31 23:59:59"]
+
+
+@dataclass(frozen=True)
+class OfTheTest(Answer):
+    """An answer that holds names and needs no other table."""
+
+    @property
+    def sql(self) -> str:
+        return "SELECT user_name, count(*) AS posts FROM {user} GROUP BY user_name"
+
+
+NAMES = OfTheTest("names", "Who posted how often?", ("user_name", "posts"))
+
+
+def content(file: Path) -> str:
+    if file.suffix == ".parquet":
+        return str(pq.read_table(file).to_pylist())
+    return file.read_bytes().decode("utf-8", errors="replace")
+
+
+def places(*folders: Path) -> set[str]:
+    """Return the folders that hold a file with a text of hers."""
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    return {file.parent.name for file in files if any(text in content(file) for text in HERS.values())}
+
+
+def age_logs(tables: Path) -> None:
+    """Make all log files of Delta two days older; in their order, or it would take them for newer ones."""
+    for file in tables.glob("*/_delta_log/*"):
+        os.utime(file, (file.stat().st_mtime - TWO_DAYS,) * 2)
+
+
+@pytest.mark.entities(USER)
+def test_no_file_of_the_lake_holds_an_erased_person_and_batch_and_stream_go_on(
+    spark: SparkSession, lake: Lake, sent: Sender, tmp_path: Path, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered_by(monkeypatch, NAMES)
+    landing, tables = tmp_path / "landing", folder_of(spark, lake)
+    unreadable = json.dumps(record(USER, **HERS))[:-1]
+    land(landing, USER, 0, keyed(USER, 1, **HERS), keyed(USER, 3, **HERS, age=-3), unreadable)
+    sent.send(USER, keyed(USER, 4, **HERS), keyed(USER, 5))
+    bring_in(spark, lake, landing, checkpoints)
+    catch_up(spark, lake, sent.streams, checkpoints)
+    land(landing, USER, 3, keyed(USER, 1), keyed(USER, 2))
+    bring_in(spark, lake, landing, checkpoints)
+    publish(spark, lake)
+    killed = Path(checkpoints, "judged", "ingest_kinesis", "user", "0000000007-killed")
+    killed.mkdir(parents=True)
+    (killed / "part.json").write_text(unreadable, encoding="utf-8")
+    everywhere = {"user_raw", "user", "user_quarantine", "names", killed.name}
+    assert places(tables, Path(checkpoints)) == everywhere
+
+    jobs.erase([*place(lake), "--checkpoints", checkpoints, *IDENTITY])
+
+    assert places(tables, Path(checkpoints)) == set()
+    assert [tuple(row) for row in spark.table(lake.table("names")).collect()] == [("Ada Berg", 2)]
+    land(landing, USER, 5, keyed(USER, 6))
+    sent.send(USER, keyed(USER, 7))
+    bring_in(spark, lake, landing, checkpoints)
+    catch_up(spark, lake, sent.streams, checkpoints)
+    assert keys(spark, lake) == [2, 5, 6, 7]
+    assert spark.table(lake.raw(USER)).count() == 4
+
+
+@pytest.mark.entities(USER)
+def test_values_in_the_log_of_an_earlier_version_are_named_and_gone_when_it_is_run_on_a_later_day(
+    spark: SparkSession,
+    lake: Lake,
+    tmp_path: Path,
+    checkpoints: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answered_by(monkeypatch)
+    landing, tables, raw = tmp_path / "landing", folder_of(spark, lake), lake.raw(USER)
+    spark.sql(f"ALTER TABLE {raw} UNSET TBLPROPERTIES ('delta.dataSkippingStatsColumns')")
+    land(landing, USER, 0, keyed(USER, 1, **HERS), keyed(USER, 2))
+    bring_in(spark, lake, landing, checkpoints)
+    create_tables(spark, lake)
+    erase = [*place(lake), "--checkpoints", checkpoints, *IDENTITY]
+
+    jobs.erase(erase)
+    assert places(tables, Path(checkpoints)) == {"_delta_log"}
+    assert f"{raw} 0 to {newest_told(caplog, raw)}" in caplog.text
+    assert max(versions_with_her(tables / "user_raw")) <= newest_told(caplog, raw)
+
+    age_logs(tables)
+    jobs.erase(erase)
+    assert places(tables, Path(checkpoints)) == set()
+    land(landing, USER, 2, keyed(USER, 3))
+    bring_in(spark, lake, landing, checkpoints)
+    assert keys(spark, lake) == [2, 3]
+
+
+def answered_by(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> None:
+    for module in (publishing, upkeep):
+        monkeypatch.setattr(module, "ANSWERS", answers)
+
+
+def place(lake: Lake) -> list[str]:
+    return ["--catalog", lake.catalog, "--schema", lake.schema]
+
+
+def keys(spark: SparkSession, lake: Lake) -> list[int]:
+    return sorted(row["ind"] for row in spark.table(lake.clean(USER)).collect())
+
+
+def newest_told(caplog: pytest.LogCaptureFixture, table: str) -> int:
+    """Return the last version of a table's log that the warning names."""
+    [last] = re.findall(rf"{re.escape(table)} \d+ to (\d+)", caplog.text)
+    return int(last)
+
+
+def versions_with_her(table: Path) -> set[int]:
+    """Return the versions of a table whose log files hold a text of hers."""
+    files = [file for file in (table / "_delta_log").iterdir() if file.name[:20].isdecimal()]
+    return {int(file.name[:20]) for file in files if any(text in content(file) for text in HERS.values())}
+
+
+def folder_of(spark: SparkSession, lake: Lake) -> Path:
+    warehouse = str(spark.conf.get("spark.sql.warehouse.dir")).removeprefix("file:")
+    return Path(warehouse, f"{lake.schema}.db")
+
+
+@pytest.mark.usefixtures("spark")
+def test_a_person_without_a_name_is_nobody(checkpoints: str) -> None:
+    nobody = ["--user-name=", "--age=", "--date-joined=", "--checkpoints", checkpoints, "--catalog=c", "--schema=s"]
+    with pytest.raises(StageError, match="expected the name of the person"):
+        jobs.erase(nobody)
