@@ -21,7 +21,7 @@ from pinterest_pipeline.entities import ENTITIES, USER, Entity
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest.kinesis import NO_TEXT
 from pinterest_pipeline.publish import publish
-from pinterest_pipeline.refine import delete_records, is_rejected, refine
+from pinterest_pipeline.refine import IDENTITY, delete_records, is_rejected, refine
 from pinterest_pipeline.staging import STAGED
 from pinterest_pipeline.streams import retry_on_conflict
 from pinterest_pipeline.tables import RAW, RETENTION, Lake, Origin, literal
@@ -74,7 +74,7 @@ def erase(spark: SparkSession, lake: Lake, checkpoints: str, person: Person) -> 
         raise StageError("expected the name of the person to erase, got none")
     # What is in raw and not refined would come to clean from the files that raw still had when it arrived.
     refine(spark, lake, checkpoints, Origin.S3)
-    keys = spark.createDataFrame([(key,) for key in _keys(spark, lake, person)], "key INT")
+    keys = _keys(spark, lake, person)
     # User comes last and its raw table at its end: a run that was cut off finds the same keys there again.
     for entity in ENTITIES:
         _erase_rows(spark, lake, entity, keys, person)
@@ -102,18 +102,21 @@ def _keys(spark: SparkSession, lake: Lake, person: Person) -> list[int]:
     return [row[0] for row in reduce(DataFrame.unionAll, theirs).distinct().collect()]
 
 
-def _erase_rows(spark: SparkSession, lake: Lake, entity: Entity, keys: DataFrame, person: Person) -> None:
+def _erase_rows(spark: SparkSession, lake: Lake, entity: Entity, keys: list[int], person: Person) -> None:
     key, clean = entity.clean[0].name, lake.clean(entity)
+    is_theirs = sf.col(key).isin(keys) | (sf.col(key).isNull() & _names(person))
 
     def erase_records(table: str) -> None:
-        records = _judged(spark, table, entity)
-        theirs = records.join(keys, sf.col(key) == sf.col("key"), "left_semi")
-        unreadable = records.where(sf.col(key).isNull() & _names(person))
-        delete_records(theirs.unionAll(unreadable), table)
+        # Found first: a merge would judge all records twice, and most tables hold none of them.
+        theirs = _judged(spark, table, entity).where(is_theirs).select(*IDENTITY)
+        if found := theirs.collect():
+            delete_records(spark.createDataFrame(found, theirs.schema), table)
 
     erase_records(lake.quarantine(entity))
-    same_key = sf.col("erased.key") == sf.col(f"{clean}.{key}")
-    retry_on_conflict(keys.alias("erased").mergeInto(clean, same_key).whenMatched().delete().merge)
+    if keys:
+        erased = spark.createDataFrame([(each,) for each in keys], "key INT").alias("erased")
+        same_key = sf.col("erased.key") == sf.col(f"{clean}.{key}")
+        retry_on_conflict(erased.mergeInto(clean, same_key).whenMatched().delete().merge)
     erase_records(lake.raw(entity))
 
 

@@ -32,8 +32,10 @@ from pinterest_pipeline.staging import staged, staging_of
 from pinterest_pipeline.streams import AVAILABLE_NOW, BatchWriter, retry_on_conflict, run_to_end, start_query
 from pinterest_pipeline.tables import FIRST_BATCH, QUARANTINE, RAW, Lake, Origin, quoted, table_version
 
+IDENTITY = ("origin", "position")
+"""What makes two rows of raw or quarantine one record."""
+
 _BYTES_PER_BATCH = "256m"
-_IDENTITY = ("origin", "position")
 _ORDER = ("_arrived_at", "_position")
 _REPLAY = "replay"
 _MANY_ROWS = 50_000  # of a batch: from here on a look at its keys costs less than to sort its rows by them
@@ -195,7 +197,7 @@ def _quarantine(judged: DataFrame, quarantine: str, batch: Batch) -> None:
     when it is done again. What these reject must not be skipped, and what they accept must not stay.
     """
     # A file that was written again brings its lines again (docs/decisions/0012), perhaps within one batch.
-    rejected = judged.where(is_rejected()).dropDuplicates([*_IDENTITY]).withColumn("refined_in", sf.lit(batch.name))
+    rejected = judged.where(is_rejected()).dropDuplicates([*IDENTITY]).withColumn("refined_in", sf.lit(batch.name))
     rejected = rejected.withColumn("reasons", sf.col(f"{REJECTIONS}.text"))
     rows = rejected.select(*(column.name for column in QUARANTINE)).alias("new")
     merge = rows.mergeInto(quarantine, _same_record("new", quarantine)).whenNotMatched().insertAll()
@@ -254,7 +256,7 @@ def delete_records(records: DataFrame, table: str) -> None:
         records: The records, by origin and position.
         table: The table's full name.
     """
-    rows = records.select(*_IDENTITY).distinct().alias("deleted")
+    rows = records.select(*IDENTITY).distinct().alias("deleted")
     retry_on_conflict(lambda: rows.mergeInto(table, _same_record("deleted", table)).whenMatched().delete().merge())
 
 
@@ -267,5 +269,5 @@ def _first_brought_by_replay(released: DataFrame, lake: Lake, entity: Entity) ->
 
 
 def _same_record(one: str, other: str) -> Column:
-    first, *rest = (sf.col(f"{one}.{name}") == sf.col(f"{other}.{name}") for name in _IDENTITY)
+    first, *rest = (sf.col(f"{one}.{name}") == sf.col(f"{other}.{name}") for name in IDENTITY)
     return reduce(and_, rest, first)
