@@ -25,8 +25,8 @@ def numbered(numbers: Iterable[int]) -> list[dict[str, object]]:
 
 
 def landed_files(landing: Path, topic: str) -> list[Path]:
-    """List a topic's files in a landing folder."""
-    return sorted((landing / "topics" / topic).rglob("*.json"))
+    """List a topic's files in a landing folder; one that is still being written has a name that begins with a dot."""
+    return sorted((landing / "topics" / topic).rglob("[!.]*.json"))
 
 
 def landed_lines(landing: Path, topic: str) -> list[str]:
