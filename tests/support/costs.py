@@ -1,4 +1,4 @@
-"""A pytest plugin: what each folder of tests costs, in seconds and in processor seconds of everything that it starts.
+"""A pytest plugin: what each file of tests costs, in seconds and in processor seconds of everything that it starts.
 
 With the environment variable TEST_COSTS it adds its table to that file, where `tests.support.side_by_side` finds it.
 """
@@ -6,7 +6,7 @@ With the environment variable TEST_COSTS it adds its table to that file, where `
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,11 +19,12 @@ FILE = "TEST_COSTS"
 ROOT = Path(__file__).parents[2]
 
 _LOOK_SECONDS = 0.5
+_DEAREST = 15
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What the tests of a folder took.
+    """What the tests of a file, or of a folder, took.
 
     Attributes:
         tests: How many were run.
@@ -77,40 +78,52 @@ class Meter:
 
 
 class Costs:
-    """Charges each folder with what is used until the first test of another one is done."""
+    """Charges each file with what is used until the first test of another one is done."""
 
     def __init__(self) -> None:
         self.found: dict[str, Cost] = {}
         self._meter = Meter(psutil.Process())
         self._clock, self._used = time.monotonic(), self._meter.seconds()
-        self._folder = ""
+        self._file = ""
         self._meter.watch()
 
-    def charge(self, folder: str) -> None:
-        """Charge a folder with one more test."""
-        if folder != self._folder:
+    def charge(self, file: str) -> None:
+        """Charge a file with one more test."""
+        if file != self._file:
             self.settle()
-            self._folder = folder
+            self._file = file
         self._add(Cost(tests=1))
 
     def settle(self) -> None:
-        """Charge the current folder with what was used since the last time."""
+        """Charge the current file with what was used since the last time."""
         clock, used = time.monotonic(), self._meter.seconds()
-        if self._folder:
+        if self._file:
             self._add(Cost(seconds=clock - self._clock, processor_seconds=used - self._used))
         self._clock, self._used = clock, used
 
     def _add(self, cost: Cost) -> None:
-        self.found[self._folder] = self.found.get(self._folder, Cost()) + cost
+        self.found[self._file] = self.found.get(self._file, Cost()) + cost
 
 
 def table(costs: dict[str, Cost]) -> list[str]:
-    """Return the lines of a table of costs, by folder."""
+    """Return the lines of two tables: the costs of all folders, and of the files that cost the most.
+
+    Args:
+        costs: By file, as `folder/file`.
+    """
+    folders: dict[str, Cost] = {}
+    for file, cost in costs.items():
+        folder = file.split("/")[0]
+        folders[folder] = folders.get(folder, Cost()) + cost
+    dearest = sorted(costs.items(), key=lambda pair: -pair[1].processor_seconds)[:_DEAREST]
     total = sum(costs.values(), Cost())
-    lines = [f"{'folder':<24}{'tests':>8}{'seconds':>10}{'processor seconds':>20}"]
-    rows = [*sorted(costs.items()), ("all", total)]
-    lines += [f"{name:<24}{c.tests:>8}{c.seconds:>10.0f}{c.processor_seconds:>20.0f}" for name, c in rows]
-    return lines
+    return [*_lines("folder", [*sorted(folders.items()), ("all", total)]), "", *_lines("file", dearest)]
+
+
+def _lines(title: str, rows: Iterable[tuple[str, Cost]]) -> Iterator[str]:
+    yield f"{title:<48}{'tests':>8}{'seconds':>10}{'processor seconds':>20}"
+    for name, cost in rows:
+        yield f"{name:<48}{cost.tests:>8}{cost.seconds:>10.0f}{cost.processor_seconds:>20.0f}"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -120,8 +133,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Charge the test's folder, before the test so that its set-up counts."""
-    item.config.stash[_COSTS].charge(item.path.relative_to(ROOT).parts[1])
+    """Charge the test's file, before the test so that its set-up counts."""
+    item.config.stash[_COSTS].charge(item.path.relative_to(ROOT / "tests").as_posix())
     return (yield)
 
 

@@ -1,7 +1,7 @@
 """Run all tests in two processes side by side: what needs a Spark session of its own, and everything else.
 
 Spark's tests wait on one thread most of the time, so the others cost little time beside them. What the others print is
-shown when both have ended, and then a table of what each folder has cost.
+shown when both have ended, and then tables of what the folders and the dearest files have cost.
 """
 
 import json
@@ -49,7 +49,7 @@ def run(commands: Sequence[Sequence[str]], costs: Path, coverage: str, output: B
 
 
 def added_up(file: Path) -> dict[str, Cost]:
-    """Return the costs that the processes have kept, by folder."""
+    """Return the costs that the processes have kept, by file."""
     found: dict[str, Cost] = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         for name, cost in json.loads(line).items():
