@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import reduce
 from operator import and_
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
@@ -110,11 +111,12 @@ def _erase_rows(spark: SparkSession, lake: Lake, entity: Entity, keys: list[int]
         # Found first: a merge would judge all records twice, and most tables hold none of them.
         theirs = _judged(spark, table, entity).where(is_theirs).select(*IDENTITY)
         if found := theirs.collect():
-            delete_records(spark.createDataFrame(found, theirs.schema), table)
+            columns = pa.table({name: [row[name] for row in found] for name in IDENTITY})
+            delete_records(spark.createDataFrame(columns, theirs.schema), table)
 
     erase_records(lake.quarantine(entity))
     if keys:
-        erased = spark.createDataFrame([(each,) for each in keys], "key INT").alias("erased")
+        erased = spark.createDataFrame(pa.table({"key": keys}), "key INT").alias("erased")
         same_key = sf.col("erased.key") == sf.col(f"{clean}.{key}")
         retry_on_conflict(erased.mergeInto(clean, same_key).whenMatched().delete().merge)
     erase_records(lake.raw(entity))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
@@ -210,8 +211,8 @@ def append_runs_once(spark: SparkSession, lake: Lake, runs: Sequence[Run], appli
 
 
 def _frame(spark: SparkSession, runs: Sequence[Run]) -> DataFrame:
-    schema = ", ".join(f"{column.name} {column.type}" for column in RUNS)
-    return spark.createDataFrame([tuple(getattr(run, column.name) for column in RUNS) for run in runs], schema)
+    columns = pa.table({column.name: [getattr(run, column.name) for run in runs] for column in RUNS})
+    return spark.createDataFrame(columns, ", ".join(f"{column.name} {column.type}" for column in RUNS))
 
 
 def _run(values: dict[str, Any]) -> Run:

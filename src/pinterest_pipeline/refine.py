@@ -10,6 +10,7 @@ from functools import partial, reduce
 from operator import and_
 from pathlib import Path
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as sf
 from pyspark.sql.streaming.query import StreamingQuery
@@ -219,7 +220,7 @@ def _take_back(judged: DataFrame, lake: Lake, entity: Entity, batch: Batch) -> N
     keys = [row[key] for row in merged.unionAll(marked).collect()]
     if not keys:
         return
-    taken_back = spark.createDataFrame([(each,) for each in keys], f"{quoted(key)} INT")
+    taken_back = spark.createDataFrame(pa.table({key: keys}), f"{quoted(key)} INT")
     same_key = sf.col(f"back.{key}") == sf.col(f"{clean}.{key}")
     oldest = {_ORDER[0]: sf.lit(datetime.min.replace(tzinfo=UTC)), _ORDER[1]: sf.lit("")}
     retry_on_conflict(taken_back.alias("back").mergeInto(clean, same_key).whenMatched().update(oldest).merge)

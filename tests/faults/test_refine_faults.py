@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
@@ -17,7 +18,7 @@ from pinterest_pipeline.entities import USER, Entity
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest import landing, raw
 from pinterest_pipeline.refine import refine, replay
-from pinterest_pipeline.tables import RAW, Lake, Origin
+from pinterest_pipeline.tables import Lake, Origin
 from tests.spark.landed import NAMES, keyed, land, mend
 from tests.support.power import PowerCutError, cut_off
 
@@ -29,10 +30,10 @@ pytestmark = pytest.mark.entities(USER)
 
 def arrive(spark: SparkSession, lake: Lake, *records: dict[str, Any], file: str = "file") -> None:
     """Put records into the raw table, as ingest does."""
-    columns = {column.name: column.type for column in RAW if column.name != "arrived_at"}
-    rows = [(json.dumps(record), "s3", f"{file}:{line:010d}", "earlier/0") for line, record in enumerate(records)]
-    schema = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    arrived = spark.createDataFrame(rows, schema).withColumn("arrived_at", sf.current_timestamp())
+    positions = [f"{file}:{line:010d}" for line in range(len(records))]
+    rows = spark.createDataFrame(pa.table({"payload": [json.dumps(each) for each in records], "position": positions}))
+    added = {"origin": sf.lit("s3"), "arrived_at": sf.current_timestamp(), "batch_id": sf.lit("earlier/0")}
+    arrived = rows.withColumns(added)
     arrived.write.format("delta").mode("append").saveAsTable(lake.raw(USER))
 
 

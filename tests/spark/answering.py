@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from pinterest_pipeline.entities import GEO, PIN, USER, Entity
@@ -43,8 +44,8 @@ def tables(spark: SparkSession, posts: Iterable[Post]) -> dict[str, str]:
 
 
 def _table(spark: SparkSession, entity: Entity, rows: list[dict[str, object]]) -> str:
-    schema = ", ".join(f"`{column.name}` {column.type}" for column in entity.clean)
-    frame = spark.createDataFrame([tuple(row.get(column.name) for column in entity.clean) for row in rows], schema)
+    columns = pa.table({column.name: [row.get(column.name) for row in rows] for column in entity.clean})
+    frame = spark.createDataFrame(columns, ", ".join(f"`{column.name}` {column.type}" for column in entity.clean))
     frame.createOrReplaceTempView(f"asked_{entity.name}")
     return f"asked_{entity.name}"
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import Column, Row, SparkSession
 from pyspark.sql import functions as sf
 
@@ -17,7 +18,7 @@ WHITE_SPACE = ASCII_WHITE + "\x85\xa0\u1680\u2000\u2003\u200a\u2028\u2029\u202f\
 
 def judged(spark: SparkSession, entity: Entity, payloads: Sequence[str | None]) -> list[Row]:
     """Judge records, given as the texts that arrived."""
-    records = spark.createDataFrame([(payload,) for payload in payloads], "payload STRING")
+    records = spark.createDataFrame(pa.table({"payload": payloads}), "payload STRING")
     return judge(records, entity).withColumn("reasons", sf.col("rejections.text")).collect()
 
 
@@ -40,6 +41,5 @@ def reasons(spark: SparkSession, entity: Entity, source: str, *values: object) -
 
 def read(spark: SparkSession, column: Column, *texts: str) -> list[Any]:
     """Return what a column function of `text` makes of each text."""
-    return [
-        row[0] for row in spark.createDataFrame([(text,) for text in texts], "text STRING").select(column).collect()
-    ]
+    rows = spark.createDataFrame(pa.table({"text": texts}), "text STRING")
+    return [row[0] for row in rows.select(column).collect()]

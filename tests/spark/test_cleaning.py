@@ -1,6 +1,7 @@
 import json
 from collections.abc import Iterator
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
@@ -27,7 +28,9 @@ def without(entity: Entity, field: str) -> dict[str, object]:
 
 def test_a_good_record_becomes_a_row_of_the_declared_columns(spark: SparkSession) -> None:
     for entity in ENTITIES:
-        frame = judge(spark.createDataFrame([(json.dumps(record(entity)),)], "payload STRING"), entity)
+        frame = judge(
+            spark.createDataFrame(pa.table({"payload": [json.dumps(record(entity))]}), "payload STRING"), entity
+        )
         declared = [(column.name, column.type.lower()) for column in entity.clean]
         assert frame.dtypes[1 : 1 + len(declared)] == declared
         assert frame.collect()[0]["rejections"] == []

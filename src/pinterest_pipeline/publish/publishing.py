@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as sf
 
@@ -48,7 +49,8 @@ def publish(spark: SparkSession, lake: Lake) -> None:
     rows = _rows(frames)
 
     def write(answer: Answer) -> Run:
-        table = spark.createDataFrame(rows[answer], frames[answer].schema).writeTo(lake.table(answer.name))
+        columns = pa.table({name: [row[name] for row in rows[answer]] for name in answer.columns})
+        table = spark.createDataFrame(columns, frames[answer].schema).writeTo(lake.table(answer.name))
         # Delta's log keeps the smallest and largest values of rows that are gone, and an answer may hold names.
         table = table.using("delta").tableProperty("delta.dataSkippingNumIndexedCols", "0")
         if answer.name in there:
