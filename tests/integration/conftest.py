@@ -1,10 +1,13 @@
 """What integration tests share: one local cloud a run, and topics and sinks of a test's own on it."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from pinterest_pipeline.local.broker import create_topics
 from pinterest_pipeline.local.cloud import LocalCloud, LocalCloudSettings
@@ -12,6 +15,7 @@ from pinterest_pipeline.local.processes import Service, python_service
 from pinterest_pipeline.local.sink import READY, Rotation
 
 StartSink = Callable[..., Service]
+_CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +49,15 @@ def start_sink(local_cloud: LocalCloud, topic: str, tmp_path: Path) -> Iterator[
     yield start
     for service in services:
         service.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None and os.environ.get("CI") != "true":
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    assert chromium is not None, "CI must install chromium: not found"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_CHROMIUM)
+        yield browser
+        browser.close()

@@ -1,7 +1,5 @@
 """The report in a real browser: Debian's Chromium, without a network, at the widths and in the colours people have."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,25 +7,14 @@ from time import monotonic
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from pinterest_pipeline.local.report import Report, write_report
 from pinterest_pipeline.publish.answers import ANSWERS
+from tests.integration.browsing import CHARTS
 from tests.unit.sample_report import empty_report, sample_report
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
-_SETTINGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-_CHARTS = """() => [...document.querySelectorAll(".chart")].map((box) => {
-  const marks = [...box.querySelectorAll(".barlayer .point path, .heatmaplayer image, .scatterlayer .point")];
-  const sizes = marks.map((mark) => mark.getBoundingClientRect());
-  return {
-    about: box.getAttribute("aria-label"),
-    marks: sizes.filter((size) => size.width > 1 && size.height > 1).length,
-    width: box.querySelector("svg.main-svg")?.getBoundingClientRect().width,
-    room: box.getBoundingClientRect().width,
-    mistakes: Plotly.validate(box.data, box.layout) ?? [],
-  };
-})"""
 _INK = "() => getComputedStyle(document.querySelector('.chart .ytick text')).fill"
 
 Colours = Literal["light", "dark"]
@@ -43,23 +30,11 @@ class Opened:
 
     def charts(self) -> list[dict[str, Any]]:
         """Return what is drawn in each chart's place."""
-        charts: list[dict[str, Any]] = self.page.evaluate(_CHARTS)
+        charts: list[dict[str, Any]] = self.page.evaluate(CHARTS)
         return charts
 
 
 Open = Callable[[Report, tuple[int, int], Colours], Opened]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None and os.environ.get("CI") != "true":
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    assert chromium is not None, "CI must install chromium: not found"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_SETTINGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

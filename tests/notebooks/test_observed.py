@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline.deploy.dashboard import HEALTH, Panel, answers
+from pinterest_pipeline.deploy.dashboard import Panel, answers, health
 from pinterest_pipeline.entities import ENTITIES, USER, Rule
 from pinterest_pipeline.sharing import create_views, grants
 from pinterest_pipeline.tables import Lake, quoted
@@ -149,7 +149,7 @@ def test_every_answer_of_the_dashboard_is_the_one_that_publish_wrote(
         assert sorted(rows, key=str) == sorted(answer.rows, key=str)
 
 
-@pytest.mark.parametrize("panel", HEALTH, ids=lambda panel: panel.name)
+@pytest.mark.parametrize("panel", health(), ids=lambda panel: panel.name)
 def test_a_panel_of_health_has_the_columns_that_it_draws(spark: SparkSession, lake: Lake, panel: Panel) -> None:
     columns, rows = shown(spark, lake, panel)
     assert columns == list(panel.columns)
@@ -157,7 +157,7 @@ def test_a_panel_of_health_has_the_columns_that_it_draws(spark: SparkSession, la
 
 
 def test_health_counts_what_arrived_and_what_was_rejected(spark: SparkSession, lake: Lake) -> None:
-    panels = {panel.name: panel for panel in HEALTH}
+    panels = {panel.name: panel for panel in health()}
     _, newest = shown(spark, lake, panels["newest_records"])
     assert [(row[0], row[2]) for row in newest] == [("geo", 7), ("pin", 7), ("user", 8)]
     _, rejected = shown(spark, lake, panels["rejections_by_rule"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from pinterest_pipeline.local.report import AnswerRows, Check, Commit, Flow, Rejection, Report, Stream
 from pinterest_pipeline.publish.answers import ANSWERS
@@ -30,6 +30,20 @@ _ROWS: dict[str, Sequence[Sequence[object]]] = {
     "q6": [(year, 700) for year in _JOINED],
     "q7": [(year, 20_000.0) for year in _JOINED],
     "q8": [(group, year, 500.0) for group in _GROUPS for year in _JOINED][1:],
+}
+_HOURS = [datetime(2025, 3, 1, hour, tzinfo=UTC) for hour in range(24)]
+HEALTH_ROWS: dict[str, Sequence[Sequence[object]]] = {
+    "newest_records": [(entity, _HOURS[-1], 1_500) for entity in sorted(_ENTITIES)],
+    "rejections_by_rule": [
+        ("user", "payload", "not_one_object", 12, _HOURS[0]),
+        *(("pin", f"{HOSTILE}{n}", "wrong_kind", n, _HOURS[0]) for n in range(40)),
+    ],
+    "rows_by_day": [
+        (date(2025, 3, day + 1), entity, 100 * day + 7) for day in range(30) for entity in sorted(_ENTITIES)
+    ],
+    "stream_latency": [
+        (hour, entity, 2.5 + 0.1 * n + hour.hour % 5) for hour in _HOURS for n, entity in enumerate(sorted(_ENTITIES))
+    ],
 }
 
 

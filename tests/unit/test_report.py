@@ -11,9 +11,9 @@ import pytest
 
 from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.local.report import AnswerRows, Check, Flow, render, write_report
-from pinterest_pipeline.local.report.drawings import MOST_BARS, Drawing, draw
-from pinterest_pipeline.local.report.wording import NO_VALUE, compact, duration, number, together
 from pinterest_pipeline.publish.answers import ANSWERS, Answer
+from pinterest_pipeline.publish.charts import MOST_BARS, Drawing, draw
+from pinterest_pipeline.publish.charts.wording import NO_VALUE, compact, duration, number, together
 from tests.unit.sample_report import COUNTRIES, HOSTILE, empty_report, sample_report
 
 
@@ -51,7 +51,7 @@ class Page(HTMLParser):
 
 
 def _drawing(name: str) -> Drawing:
-    drawing = draw(next(content for content in sample_report().answers if content.answer.name == name))
+    drawing = draw(name, next(content.rows for content in sample_report().answers if content.answer.name == name))
     assert drawing is not None
     return drawing
 
@@ -192,8 +192,8 @@ def test_a_group_without_a_median_leaves_its_column_out() -> None:
 
 
 def test_a_finding_names_the_highest_and_the_lowest() -> None:
-    answer = next(answer for answer in ANSWERS if answer.name.startswith("q7"))
-    drawing = draw(AnswerRows(answer, [(2015, 1500.5), (2016, 20_000.0), (2017, 20_000.0)]))
+    rows = [(2015, 1500.5), (2016, 20_000.0), (2017, 20_000.0)]
+    drawing = draw("q7_median_followers_by_joining_year", rows)
     assert drawing is not None
     assert drawing.finding == "Highest: 2016 and 2017, 20,000; lowest: 2015, 1,500.5 followers."
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pinterest_pipeline.publish import ANSWERS
+from pinterest_pipeline.publish.health import HEALTH
 
 Tree = dict[str, Any]
 
@@ -70,81 +71,13 @@ CHARTS: Mapping[str, Chart] = {
 }
 """Answers that are drawn; the others name something, and are tables."""
 
-HEALTH = (
-    Panel(
-        "newest_records",
-        "Newest record and records of the last 24 hours",
-        (
-            "SELECT",
-            "  entity,",
-            "  MAX(arrived_at) AS newest_arrival,",
-            "  COUNT_IF(arrived_at >= CURRENT_TIMESTAMP() - INTERVAL 24 HOURS) AS records_of_24_hours",
-            "FROM arrivals",
-            "GROUP BY entity",
-            "ORDER BY entity",
-        ),
-        ("entity", "newest_arrival", "records_of_24_hours"),
-    ),
-    Panel(
-        "rejections_by_rule",
-        "Records in quarantine by rule",
-        (
-            "SELECT entity, field, rule, COUNT(*) AS records, MAX(arrived_at) AS newest_arrival",
-            "FROM rejections",
-            "GROUP BY entity, field, rule",
-            "ORDER BY records DESC, entity, field, rule",
-        ),
-        ("entity", "field", "rule", "records", "newest_arrival"),
-    ),
-    Panel(
-        "rows_by_day",
-        "Rows that refine read, by day",
-        (
-            "SELECT DATE(finished_at) AS day, subject AS entity, SUM(rows_read) AS rows_read",
-            "FROM runs",
-            "WHERE stage = 'refine' AND finished_at >= CURRENT_TIMESTAMP() - INTERVAL 30 DAYS",
-            "GROUP BY day, entity",
-            "ORDER BY day, entity",
-        ),
-        ("day", "entity", "rows_read"),
-        Chart("bar", "day", "rows_read", "entity", time=True),
-    ),
-    Panel(
-        "stream_latency",
-        "Latency of the stream from arrival to commit, 99 of 100 records, in seconds",
-        (
-            "SELECT",
-            "  DATE_TRUNC('HOUR', finished_at) AS hour,",
-            "  subject AS entity,",
-            "  MAX(latency_p99_seconds) AS latency_p99_seconds",
-            "FROM runs",
-            "WHERE stage = 'refine'",
-            "  AND latency_p99_seconds IS NOT NULL",
-            "  AND finished_at >= CURRENT_TIMESTAMP() - INTERVAL 7 DAYS",
-            "GROUP BY hour, entity",
-            "ORDER BY hour, entity",
-        ),
-        ("hour", "entity", "latency_p99_seconds"),
-        Chart("line", "hour", "latency_p99_seconds", "entity", time=True),
-    ),
-    Panel(
-        "last_runs",
-        "Last run of each stage",
-        (
-            "SELECT",
-            "  stage,",
-            "  subject,",
-            "  MAX(finished_at) AS last_finished,",
-            "  MAX_BY(rows_read, finished_at) AS rows_read,",
-            "  MAX_BY(rows_rejected, finished_at) AS rows_rejected",
-            "FROM runs",
-            "GROUP BY stage, subject",
-            "ORDER BY last_finished DESC, stage, subject",
-        ),
-        ("stage", "subject", "last_finished", "rows_read", "rows_rejected"),
-        width=COLUMNS,
-    ),
-)
+HEALTH_CHARTS: Mapping[str, Chart] = {
+    "rows_by_day": Chart("bar", "day", "rows_read", "entity", time=True),
+    "stream_latency": Chart("line", "hour", "latency_p99_seconds", "entity", time=True),
+}
+"""Measures of health that are drawn."""
+
+_WIDE = {"last_runs"}
 
 
 def answers() -> Iterator[Panel]:
@@ -154,9 +87,17 @@ def answers() -> Iterator[Panel]:
         yield Panel(answer.name, answer.title, query, answer.columns, CHARTS.get(answer.name))
 
 
+def health() -> Iterator[Panel]:
+    """Yield a panel for each measure of the pipeline's health."""
+    for measure in HEALTH:
+        lines = tuple(measure.query().splitlines())
+        width = COLUMNS if measure.name in _WIDE else COLUMNS // 2
+        yield Panel(measure.name, measure.title, lines, measure.columns, HEALTH_CHARTS.get(measure.name), width)
+
+
 def dashboard() -> str:
     """Return the dashboard as the file holds it."""
-    pages = {"Answers": tuple(answers()), "Health": HEALTH}
+    pages = {"Answers": tuple(answers()), "Health": tuple(health())}
     tree = {
         "datasets": [_dataset(panel) for panels in pages.values() for panel in panels],
         "pages": [

@@ -9,11 +9,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from pinterest_pipeline.errors import SettingsError
-from pinterest_pipeline.local.report import wording
-from pinterest_pipeline.local.report.drawings import Drawing, draw
 from pinterest_pipeline.local.report.model import AnswerRows, Flow, Report
-from pinterest_pipeline.local.report.shapes import Bar, Chart, Series, rows_of_bars, stacked_rows
 from pinterest_pipeline.local.report.streaming import draw_stream
+from pinterest_pipeline.publish.charts import Drawing, draw, fragment, wording
+from pinterest_pipeline.publish.charts.shapes import Bar, Chart, Series, rows_of_bars, stacked_rows
 
 _ENTITY_COLOURS = ("entity-1", "entity-2", "entity-3")
 _TILES = {"source": "rows in the source", "clean": "clean rows", "quarantined": "rows in quarantine"}
@@ -51,9 +50,11 @@ def render(report: Report) -> str:
         broken=[check for check in report.checks if not check.holds],
         flow_chart=_draw_flows(report.flows),
         time_chart=_draw_times(report.times),
+        colours=fragment.colours(),
+        draw_charts=fragment.script(),
         slowest=max(report.times, key=lambda name: report.times[name], default=None),
         stream=draw_stream(report.stream, _colours(report.flows)) if report.stream else {},
-        parts=[_Part(answer, draw(answer)) for answer in report.answers],
+        parts=[_Part(answer, draw(answer.answer.name, answer.rows)) for answer in report.answers],
         plotly=get_plotlyjs(),
     )
 

@@ -1,4 +1,4 @@
-// Draws every figure of the page, and again where the page's colours change: dark or light, screen or paper.
+// Draws every chart of the page, and again where the page's colours change: dark or light, screen or paper.
 (() => {
   "use strict";
 
@@ -28,12 +28,6 @@
     draw();
     for (const { box } of figures) Plotly.Plots.resize(box);
   };
-
-  // Where there is a margin for it, the list of contents stands open.
-  const wide = window.matchMedia("(min-width: 64rem)");
-  const unfold = () => { document.querySelector("nav details").open = wide.matches; };
-  unfold();
-  wide.addEventListener("change", unfold);
 
   draw();
   for (const query of ["(prefers-color-scheme: dark)", "print"]) {

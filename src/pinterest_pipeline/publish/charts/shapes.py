@@ -1,4 +1,4 @@
-"""The few kinds of chart that the page draws, as plotly.js figures: plain values that go into the page as JSON.
+"""The few kinds of chart that pages draw, as plotly.js figures: plain values that go into a page as JSON.
 
 Colours and fonts are names of CSS variables, so that a chart follows the page from light to dark. plotly.js reads
 texts as a little HTML, therefore every text from data is escaped here.
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from pinterest_pipeline.local.report.wording import number, shorten
+from pinterest_pipeline.publish.charts.wording import number, shorten
 
 Json = Mapping[str, object]
 Cells = Sequence[Sequence[float | None]]
@@ -62,10 +62,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of one colour through points (seconds, value) in the order of time."""
+    """One line of one colour through points (time, value) in the order of time."""
 
     name: str
-    points: Sequence[tuple[float, float]]
+    points: Sequence[tuple[float | str, float]]
     colour: str
     dashed: bool = False
 
@@ -167,13 +167,15 @@ def grouped_columns(names: Sequence[str], series: Sequence[Series]) -> Chart:
     return Chart(traces, layout, _COLUMNS_HEIGHT + _LEGEND)
 
 
-def lines(series: Sequence[Line], unit: str) -> Chart:
-    """Draw lines over the seconds of a run, from zero up.
+def lines(series: Sequence[Line], unit: str, *, clock: bool = False) -> Chart:
+    """Draw lines over the seconds of a run or over a clock's time, from zero up.
 
     Args:
         series: The lines.
         unit: What stands behind a value when it is pointed at, such as `s`.
+        clock: Whether the times are ISO dates instead of seconds.
     """
+    at = "%{x|%b %-d, %H:%M}" if clock else "after %{x:.0f} s"
     traces = [
         {
             "type": "scatter",
@@ -183,12 +185,13 @@ def lines(series: Sequence[Line], unit: str) -> Chart:
             "y": [value for _, value in line.points],
             "line": {"color": css(line.colour), "width": 2, "dash": "dot" if line.dashed else "solid"},
             "marker": {"size": 5},
-            "hovertemplate": f"{_text(line.name)}: %{{y:,.1~f}} {_text(unit)} after %{{x:.0f}} s<extra></extra>",
+            "hovertemplate": f"{_text(line.name)}: %{{y:,.1~f}} {_text(unit)} {at}<extra></extra>",
         }
         for line in series
     ]
-    seconds = {**_quiet_axis(), "showgrid": False, "ticksuffix": " s", "nticks": 7, "rangemode": "tozero"}
-    return Chart(traces, {"xaxis": seconds, "yaxis": _scale(), **_legend()}, _COLUMNS_HEIGHT + _LEGEND)
+    times: Json = {"type": "date"} if clock else {"ticksuffix": " s", "rangemode": "tozero"}
+    across = {**_quiet_axis(), "showgrid": False, "nticks": 7, **times}
+    return Chart(traces, {"xaxis": across, "yaxis": _scale(), **_legend()}, _COLUMNS_HEIGHT + _LEGEND)
 
 
 def heat_map(across: Sequence[str], down: Sequence[str], cells: Cells) -> Chart:

@@ -1,4 +1,4 @@
-"""How values read on the page: numbers, times, lists and labels."""
+"""How values read on a page: numbers, times, lists and labels."""
 
 from collections.abc import Sequence
 
