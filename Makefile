@@ -7,7 +7,7 @@ export PYTHONUTF8 = 1
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast kills faults airflow airflow-setup lint types bench docs wheel validate deploy run destroy clean setup java servers scanner
+.PHONY: help demo test fast kills faults airflow airflow-setup nutter-setup lint types bench docs wheel validate deploy run destroy clean setup java servers scanner
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ help:  ## list the targets
 demo: setup java  ## run the whole pipeline on this machine: rows, Kafka, Kinesis, Spark, answers, report
 	@$(RUN) python scripts/demo.py $(ARGS)
 
-test: setup java servers scanner airflow-setup lint types  ## lint, types and all tests, with real servers, and what they cost
+test: setup java servers scanner airflow-setup nutter-setup lint types  ## lint, types and all tests, with real servers, and what they cost
 ifdef ARGS
 	$(RUN) pytest $(ARGS)
 else
@@ -81,6 +81,10 @@ setup:
 
 airflow-setup: setup
 	@UV_PROJECT_ENVIRONMENT=.venvs/airflow $(UV) sync --frozen --quiet --only-group airflow
+
+# Runs notebooks/tests in a workspace; its fixtures run in tests/notebooks too.
+nutter-setup: setup
+	@UV_PROJECT_ENVIRONMENT=.venvs/nutter $(UV) sync --frozen --quiet --only-group nutter
 
 java:
 	@scripts/setup.sh java

@@ -2,8 +2,11 @@
 # MAGIC %md
 # MAGIC # Explore
 # MAGIC
-# MAGIC The questions and their answers, as the last run of *publish* left them. Nothing is written here. The button **+**
-# MAGIC beside a result turns it into a chart.
+# MAGIC The questions and their answers, as the last run of *publish* left them, and how the pipeline does. Each is a chart
+# MAGIC and a table. Nothing is written here.
+# MAGIC
+# MAGIC **Run it** whenever you like once *publish* has run, on a cluster or on serverless compute. Who may read the answers,
+# MAGIC `runs` and the views can run all of it.
 
 # COMMAND ----------
 
@@ -30,21 +33,35 @@ lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
 
 # COMMAND ----------
 
-# MAGIC %md
-# MAGIC ## Which category is the most popular in each country?
+from pinterest_pipeline.publish.results import chart, result
+
+
+def show(name):
+    """Show an answer or a measure of health: the chart, then all rows."""
+    displayHTML(chart(spark, lake, name))
+    display(result(spark, lake, name))
 
 # COMMAND ----------
 
-display(spark.table(lake.table("q1_popular_category_by_country")))
+# MAGIC %md
+# MAGIC ## Which category is the most popular in each country?
+# MAGIC
+# MAGIC Categories that tie are all there. The chart shows the countries with the most posts, the table all of them.
+
+# COMMAND ----------
+
+show("q1_popular_category_by_country")
 
 # COMMAND ----------
 
 # MAGIC %md
 # MAGIC ## How many posts did each category have each year, 2018 to 2022?
+# MAGIC
+# MAGIC Years are those of UTC.
 
 # COMMAND ----------
 
-display(spark.table(lake.table("q2a_posts_by_year_and_category")))
+show("q2a_posts_by_year_and_category")
 
 # COMMAND ----------
 
@@ -53,25 +70,30 @@ display(spark.table(lake.table("q2a_posts_by_year_and_category")))
 
 # COMMAND ----------
 
-display(spark.table(lake.table("q2b_popular_category_by_year")))
+show("q2b_popular_category_by_year")
 
 # COMMAND ----------
 
 # MAGIC %md
 # MAGIC ## Who has the most followers in each country?
+# MAGIC
+# MAGIC Users who tie are all there. The chart shows the countries whose users have the most followers, the table all
+# MAGIC of them.
 
 # COMMAND ----------
 
-display(spark.table(lake.table("q3a_most_followed_user_by_country")))
+show("q3a_most_followed_user_by_country")
 
 # COMMAND ----------
 
 # MAGIC %md
 # MAGIC ## Which country is the user with the most followers in?
+# MAGIC
+# MAGIC A user who posts from several countries names each of them.
 
 # COMMAND ----------
 
-display(spark.table(lake.table("q3b_country_of_most_followed_user")))
+show("q3b_country_of_most_followed_user")
 
 # COMMAND ----------
 
@@ -80,25 +102,29 @@ display(spark.table(lake.table("q3b_country_of_most_followed_user")))
 
 # COMMAND ----------
 
-display(spark.table(lake.table("q4_popular_category_by_age_group")))
+show("q4_popular_category_by_age_group")
 
 # COMMAND ----------
 
 # MAGIC %md
 # MAGIC ## What is the median follower count in each age group?
+# MAGIC
+# MAGIC Over posts: who posts twice counts twice.
 
 # COMMAND ----------
 
-display(spark.table(lake.table("q5_median_followers_by_age_group")))
+show("q5_median_followers_by_age_group")
 
 # COMMAND ----------
 
 # MAGIC %md
 # MAGIC ## How many users joined each year, 2015 to 2020?
+# MAGIC
+# MAGIC A user is a person: the same name, age and day of joining.
 
 # COMMAND ----------
 
-display(spark.table(lake.table("q6_users_joined_by_year")))
+show("q6_users_joined_by_year")
 
 # COMMAND ----------
 
@@ -107,7 +133,7 @@ display(spark.table(lake.table("q6_users_joined_by_year")))
 
 # COMMAND ----------
 
-display(spark.table(lake.table("q7_median_followers_by_joining_year")))
+show("q7_median_followers_by_joining_year")
 
 # COMMAND ----------
 
@@ -116,15 +142,68 @@ display(spark.table(lake.table("q7_median_followers_by_joining_year")))
 
 # COMMAND ----------
 
-display(spark.table(lake.table("q8_median_followers_by_joining_year_and_age_group")))
+show("q8_median_followers_by_joining_year_and_age_group")
 
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## Is it healthy?
+# MAGIC ## Newest record and records of the last 24 hours
 # MAGIC
-# MAGIC Every run of every stage, the newest first.
+# MAGIC Whichever way they came.
 
 # COMMAND ----------
 
-display(spark.table(lake.runs).orderBy("finished_at", ascending=False))
+show("newest_records")
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Records in quarantine by rule
+# MAGIC
+# MAGIC A record that breaks several rules is counted under each. The notebook `refine` shows the records.
+
+# COMMAND ----------
+
+show("rejections_by_rule")
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Rows that refine read, by day
+# MAGIC
+# MAGIC The last 30 days, batch and stream together.
+
+# COMMAND ----------
+
+show("rows_by_day")
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Latency of the stream from arrival to commit, 99 of 100 records, in seconds
+# MAGIC
+# MAGIC Until the commit of the clean row, in the last seven days. Empty where nothing came through the streams.
+
+# COMMAND ----------
+
+show("stream_latency")
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Last run of each stage
+
+# COMMAND ----------
+
+display(result(spark, lake, "last_runs"))
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Every run
+# MAGIC
+# MAGIC The newest 1,000, the newest first.
+
+# COMMAND ----------
+
+display(spark.table(lake.runs).orderBy("finished_at", ascending=False).limit(1000))

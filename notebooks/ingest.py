@@ -4,6 +4,8 @@
 # MAGIC
 # MAGIC Brings every line that is new in the sink's files into the raw tables, untouched, with the file and line it came from.
 # MAGIC What an earlier run has read is not read again: the checkpoints remember it.
+# MAGIC
+# MAGIC **Run it** after *set_up*, whenever files have landed; the task *ingest* of the job *batch* does the same every night.
 
 # COMMAND ----------
 
@@ -58,11 +60,26 @@ ingest_landing(spark, lake, names, landing, checkpoints, reader)
 # MAGIC %md
 # MAGIC ## What each run brought in
 # MAGIC
-# MAGIC The newest first; a run that found nothing new leaves no row.
+# MAGIC The newest 1,000, the newest first; a run that found nothing new leaves no row.
 
 # COMMAND ----------
 
-display(spark.table(lake.runs).where("stage = 'ingest'").orderBy("finished_at", ascending=False))
+runs = spark.table(lake.runs).where("stage = 'ingest'")
+
+display(runs.orderBy("finished_at", ascending=False).limit(1000))
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## What arrived in the last 24 hours
+# MAGIC
+# MAGIC Batch and stream together.
+
+# COMMAND ----------
+
+from pinterest_pipeline.publish.results import chart
+
+displayHTML(chart(spark, lake, "newest_records"))
 
 # COMMAND ----------
 

@@ -4,6 +4,9 @@
 # MAGIC
 # MAGIC Answers the questions from the clean tables: one SQL file and one Delta table each. Where nothing has changed since the
 # MAGIC last time, nothing is written.
+# MAGIC
+# MAGIC **Run it** after *refine* or *stream*, when the answers are to have what is new; the task *publish* of the job *batch*
+# MAGIC does the same every night.
 
 # COMMAND ----------
 
@@ -38,21 +41,26 @@ publish(spark, lake)
 
 # MAGIC %md
 # MAGIC ## What each run wrote
+# MAGIC
+# MAGIC The newest 1,000, the newest first.
 
 # COMMAND ----------
 
-display(spark.table(lake.runs).where("stage = 'publish'").orderBy("finished_at", ascending=False))
+runs = spark.table(lake.runs).where("stage = 'publish'")
+
+display(runs.orderBy("finished_at", ascending=False).limit(1000))
 
 # COMMAND ----------
 
 # MAGIC %md
 # MAGIC ## The answers
 # MAGIC
-# MAGIC In the order of the questions; the notebook `explore` shows them one by one.
+# MAGIC In the order of the questions; the notebook `explore` draws them, each under its question.
 
 # COMMAND ----------
 
 from pinterest_pipeline.publish import ANSWERS
+from pinterest_pipeline.publish.results import result
 
 for answer in ANSWERS:
-    display(spark.table(lake.table(answer.name)))
+    display(result(spark, lake, answer.name))

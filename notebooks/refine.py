@@ -6,6 +6,8 @@
 # MAGIC a clean row goes to quarantine, as it arrived, with every reason. What came through Kinesis is left to the notebook
 # MAGIC `stream`.
 # MAGIC
+# MAGIC **Run it** after *ingest*; the task *refine* of the job *batch* does the same every night.
+# MAGIC
 # MAGIC **Replay** sends all of quarantine through the rules again, for the day when a rule has changed.
 
 # COMMAND ----------
@@ -59,11 +61,16 @@ if dbutils.widgets.get("replay") == "yes":
 # MAGIC %md
 # MAGIC ## What each run did
 # MAGIC
-# MAGIC Rows read, kept, sent to quarantine and replaced by a newer one; the newest run first.
+# MAGIC Rows read, kept, sent to quarantine and replaced by a newer one; the newest 1,000 runs, the newest first.
 
 # COMMAND ----------
 
-display(spark.table(lake.runs).where("stage IN ('refine', 'replay')").orderBy("finished_at", ascending=False))
+from pinterest_pipeline.publish.results import chart
+
+runs = spark.table(lake.runs).where("stage IN ('refine', 'replay')")
+
+displayHTML(chart(spark, lake, "rows_by_day"))
+display(runs.orderBy("finished_at", ascending=False).limit(1000))
 
 # COMMAND ----------
 
@@ -80,9 +87,13 @@ for entity in ENTITIES:
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What was turned away, and why
+# MAGIC ## What was rejected, and why
+# MAGIC
+# MAGIC All of quarantine by rule, then some of its records as they arrived.
 
 # COMMAND ----------
+
+displayHTML(chart(spark, lake, "rejections_by_rule"))
 
 for entity in ENTITIES:
     display(spark.table(lake.quarantine(entity)).select("rejections", "payload", "position").limit(20))

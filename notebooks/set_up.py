@@ -2,8 +2,10 @@
 # MAGIC %md
 # MAGIC # Set up
 # MAGIC
-# MAGIC Once for a deployment, and safe to run again: makes the Delta tables, and opens the way to the files that the Kafka
-# MAGIC sink wrote to S3.
+# MAGIC Makes the Delta tables and the views on them, and opens the way to the files that the Kafka sink wrote to S3.
+# MAGIC
+# MAGIC **Run it** once for a deployment, before all other notebooks; it is safe to run again. The task *tables* of the job
+# MAGIC *batch* makes the same tables and views.
 # MAGIC
 # MAGIC | Access | What happens |
 # MAGIC |---|---|
@@ -45,15 +47,17 @@ lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## The tables
+# MAGIC ## The tables and views
 # MAGIC
 # MAGIC Made where they are missing. Columns that the declaration has gained are added; rows stay as they are.
 
 # COMMAND ----------
 
+from pinterest_pipeline.sharing import create_views
 from pinterest_pipeline.tables import create_tables
 
 create_tables(spark, lake)
+create_views(spark, lake)
 
 # COMMAND ----------
 

@@ -10,7 +10,8 @@
 # MAGIC | `available_now` | What is in the streams now is brought in, and the cell ends. The only way on serverless compute. |
 # MAGIC | `continuous` | Records are brought in as they come, until you cancel the cell. Not on serverless compute. |
 # MAGIC
-# MAGIC Pause the jobs *stream* and *stream-serverless* first: they use the same checkpoints.
+# MAGIC **Run it** after *set_up*, to bring records into the clean tables without a job. Pause the jobs *stream* and
+# MAGIC *stream-serverless* first: they use the same checkpoints.
 
 # COMMAND ----------
 
@@ -97,23 +98,26 @@ display(streamed.groupBy("stage", "subject").sum(*counts).orderBy("stage", "subj
 # MAGIC ## How late each batch was
 # MAGIC
 # MAGIC Seconds from a record's arrival in its stream to the commit of the stage, for half of the records and for 99 of 100; the
-# MAGIC newest batch first.
+# MAGIC newest 1,000 batches, the newest first. The chart has the last seven days.
 
 # COMMAND ----------
 
+from pinterest_pipeline.publish.results import chart
+
 late = ["stage", "subject", "rows_read", "latency_p50_seconds", "latency_p99_seconds", "finished_at"]
 
-display(streamed.select(*late).orderBy("finished_at", ascending=False))
+displayHTML(chart(spark, lake, "stream_latency"))
+display(streamed.select(*late).orderBy("finished_at", ascending=False).limit(1000))
 
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What was turned away, and why
+# MAGIC ## What was rejected, and why
 
 # COMMAND ----------
 
 from pinterest_pipeline.entities import ENTITIES
 
 for entity in ENTITIES:
-    turned_away = spark.table(lake.quarantine(entity)).where("origin = 'kinesis'")
-    display(turned_away.select("rejections", "payload", "position").limit(20))
+    rejected = spark.table(lake.quarantine(entity)).where("origin = 'kinesis'")
+    display(rejected.select("rejections", "payload", "position").limit(20))

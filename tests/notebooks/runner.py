@@ -17,6 +17,7 @@ NOTEBOOKS = tuple(sorted(path.stem for path in FOLDER.glob("*.py")))
 _HEADER = "# Databricks notebook source"
 _BETWEEN = "# COMMAND ----------"
 _MAGIC = "# MAGIC"
+_INSTALL = f"{_MAGIC} %pip install"
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class Shown:
 
 @dataclass
 class Page:
-    """What a person sees after a run: results in order, and the widgets."""
+    """What a person sees after a run: tables and charts in order, and the widgets."""
 
     dbutils: DbUtils
     shown: list[Shown] = field(default_factory=list)
+    charts: list[str] = field(default_factory=list)
 
     def display(self, result: object) -> None:
         """Show a table, or a list of whatever dbutils returned."""
@@ -58,12 +60,16 @@ class Page:
         else:
             raise TypeError(f"display cannot show {result!r}")
 
+    def display_html(self, html: str) -> None:
+        """Show HTML: a chart, in these notebooks."""
+        self.charts.append(html)
+
 
 def cells(name: str) -> list[Cell]:
     """Read a notebook's cells.
 
     Raises:
-        ValueError: The file is not in Databricks' source format, or uses a magic other than %md.
+        ValueError: The file is not in Databricks' source format, or uses a magic other than %md and %pip install.
     """
     header, *lines = (FOLDER / f"{name}.py").read_text(encoding="utf-8").splitlines()
     if header != _HEADER:
@@ -74,7 +80,8 @@ def cells(name: str) -> list[Cell]:
 
 
 def _cell(lines: list[str], line: int) -> Cell:
-    marked = [text for text in lines if text.startswith(_MAGIC)]
+    # What a cell would install is here already; to Python the line is a comment.
+    marked = [text for text in lines if text.startswith(_MAGIC) and not text.startswith(_INSTALL)]
     if not marked:
         return Cell("\n".join(lines), line, markdown=False)
     if marked[0] != f"{_MAGIC} %md" or len(marked) != len([text for text in lines if text]):
@@ -92,11 +99,12 @@ def run(name: str, spark: SparkSession, dbutils: DbUtils, folder: Path) -> Page:
         folder: Where each cell may be written to, for the interpreter to read.
     """
     page = Page(dbutils)
-    names: dict[str, Any] = {"spark": spark, "dbutils": dbutils, "display": page.display}
-    with contextlib.chdir(FOLDER):
+    names: dict[str, Any] = {"spark": spark, "dbutils": dbutils}
+    names |= {"display": page.display, "displayHTML": page.display_html}
+    with contextlib.chdir((FOLDER / f"{name}.py").parent):
         for number, cell in enumerate(cells(name), 1):
             if not cell.markdown:
-                path = folder / f"{name}_cell_{number}.py"
+                path = folder / f"{Path(name).name}_cell_{number}.py"
                 # Empty lines in front, so that a traceback names the line of the notebook.
                 path.write_text("\n" * (cell.line - 1) + cell.text, encoding="utf-8")
                 names |= runpy.run_path(str(path), init_globals=names)

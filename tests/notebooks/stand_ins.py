@@ -1,6 +1,6 @@
-"""What a Databricks notebook finds in its workspace: dbutils with widgets, mounts and secrets, and display."""
+"""What a Databricks notebook finds in its workspace: dbutils with widgets, mounts, secrets and other notebooks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -93,9 +93,26 @@ class Widgets:
 
 
 @dataclass
+class Notebook:
+    """`dbutils.notebook`: runs another notebook with what is typed into its widgets, and gives back what this one found."""
+
+    open: Callable[[str, Mapping[str, str]], object] | None = None
+    found: list[str] = field(default_factory=list)
+
+    def run(self, path: str, timeout_seconds: int, arguments: dict[str, str]) -> None:
+        if self.open is None or timeout_seconds <= 0:
+            raise WorkspaceError(f"Unable to run notebook {path}")
+        self.open(path, arguments)
+
+    def exit(self, value: str) -> None:
+        self.found.append(value)
+
+
+@dataclass
 class DbUtils:
     """`dbutils`, as far as the project uses it."""
 
     fs: FileSystem = field(default_factory=FileSystem)
     secrets: Secrets = field(default_factory=Secrets)
     widgets: Widgets = field(default_factory=lambda: Widgets({}))
+    notebook: Notebook = field(default_factory=Notebook)

@@ -14,6 +14,8 @@ from pyspark.sql import SparkSession
 from pinterest_pipeline.entities import ENTITIES, USER
 from pinterest_pipeline.local.spark import CATALOG
 from pinterest_pipeline.publish import ANSWERS
+from pinterest_pipeline.publish.health import HEALTH
+from pinterest_pipeline.publish.results import chart
 from pinterest_pipeline.tables import Lake
 from tests.bundle.resolver import GIVEN, load
 from tests.notebooks.conftest import IN_ORDER, Workspace
@@ -78,8 +80,8 @@ def test_publish_shows_every_answer(pages: dict[str, Page]) -> None:
 
 
 def test_explore_shows_what_publish_wrote_and_every_run(pages: dict[str, Page]) -> None:
-    *answers, runs = pages["explore"].shown
-    assert answers == pages["publish"].shown[1:]
+    *answers_and_health, runs = pages["explore"].shown
+    assert answers_and_health[: len(ANSWERS)] == pages["publish"].shown[1:]
     assert {row[runs.columns.index("stage")] for row in runs.rows} == {"ingest", "refine", "publish"}
 
 
@@ -112,12 +114,13 @@ def test_widgets_begin_with_what_the_job_is_given_in_production(pages: dict[str,
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_notebook_begins_with_its_title_and_what_it_does(name: str) -> None:
+def test_a_notebook_begins_with_its_title_what_it_does_and_when_to_run_it(name: str) -> None:
     first = cells(name)[0]
     title, _, about, *_ = first.text.splitlines()
     assert first.markdown
     assert title == f"# {name.replace('_', ' ').capitalize()}"
     assert about
+    assert "\n**Run it** " in first.text
 
 
 def run_alone(code: str, folder: Path) -> None:
@@ -147,6 +150,28 @@ def test_what_handles_a_batch_arrives_where_the_package_is_unknown(name: str, st
     run_alone(f"{receive}\nassert 'pinterest_pipeline' not in sys.modules", tmp_path)
 
 
-def test_explore_asks_every_question_in_its_words() -> None:
-    titles = [cell.text.removeprefix("## ") for cell in cells("explore") if cell.markdown]
-    assert titles[1:-1] == [answer.title for answer in ANSWERS]
+def test_explore_asks_every_question_and_shows_every_measure_of_health_in_its_words() -> None:
+    titles = [cell.text.splitlines()[0].removeprefix("## ") for cell in cells("explore") if cell.markdown]
+    assert titles[1:-1] == [shown.title for shown in (*ANSWERS, *HEALTH)]
+
+
+def test_explore_draws_every_answer_in_the_order_of_the_questions(
+    spark: SparkSession, workspace: Workspace, pages: dict[str, Page]
+) -> None:
+    names = [answer.name for answer in ANSWERS]
+    assert pages["explore"].charts[: len(names)] == [chart(spark, workspace.lake, name) for name in names]
+    assert all("<figure>" in drawn for drawn in pages["explore"].charts[: len(names)])
+
+
+@pytest.mark.parametrize(
+    ("name", "findings"),
+    [
+        ("ingest", ["Newest record: geo "]),
+        ("refine", ["10 rows; the most on ", "Most often: user.payload breaks not_one_object, 1."]),
+        ("explore", ["Newest record: geo ", "Most often: user.payload", "10 rows; the most on ", "No rows yet."]),
+        ("stream", ["Highest: "]),
+    ],
+)
+def test_a_notebook_draws_how_the_pipeline_does(pages: dict[str, Page], name: str, findings: list[str]) -> None:
+    drawn = pages[name].charts[-len(findings) :]
+    assert [finding in html for finding, html in zip(findings, drawn, strict=True)] == [True] * len(findings)

@@ -149,7 +149,7 @@ def test_every_answer_of_the_dashboard_is_the_one_that_publish_wrote(
         assert sorted(rows, key=str) == sorted(answer.rows, key=str)
 
 
-@pytest.mark.parametrize("panel", health(), ids=lambda panel: panel.name)
+@pytest.mark.parametrize("panel", [*health()], ids=lambda panel: panel.name)
 def test_a_panel_of_health_has_the_columns_that_it_draws(spark: SparkSession, lake: Lake, panel: Panel) -> None:
     columns, rows = shown(spark, lake, panel)
     assert columns == list(panel.columns)

@@ -1,8 +1,9 @@
-"""Answers and measures of health as DataFrames, for whoever looks at them in a notebook."""
+"""Answers and measures of health as notebooks show them: tables and charts."""
 
 from pyspark.sql import DataFrame, SparkSession
 
 from pinterest_pipeline.publish.answers import ANSWERS
+from pinterest_pipeline.publish.charts import draw, html
 from pinterest_pipeline.publish.health import HEALTH
 from pinterest_pipeline.tables import Lake
 
@@ -23,3 +24,14 @@ def result(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
         return spark.table(lake.table(name)).orderBy(*answers[name].columns)
     measures = {measure.name: measure for measure in HEALTH}
     return spark.sql(measures[name].query(lake.table))
+
+
+def chart(spark: SparkSession, lake: Lake, name: str) -> str:
+    """Return the chart of an answer or of a measure of health, as HTML for `displayHTML`.
+
+    Args:
+        spark: The session.
+        lake: Where the tables and views are.
+        name: The answer, or a measure that is drawn.
+    """
+    return html(draw(name, result(spark, lake, name).collect()))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import cycle
 from typing import cast
 
@@ -41,8 +41,8 @@ def _rejections(measure: str, rows: Rows) -> Drawing:
 
 
 def _rows_by_day(measure: str, rows: Rows) -> Drawing:
-    counts = {(label(day), label(entity)): value_of(count) for day, entity, count in rows}
-    totals: Counter[str] = Counter()
+    counts = {(cast("date", day), label(entity)): value_of(count) for day, entity, count in rows}
+    totals: Counter[date] = Counter()
     for (day, _), count in counts.items():
         totals[day] += int(count)
     days = sorted(totals)
@@ -50,9 +50,9 @@ def _rows_by_day(measure: str, rows: Rows) -> Drawing:
         Series(entity, [counts.get((day, entity)) for day in days], colour)
         for entity, colour in zip(_entities(rows), cycle(_COLOURS), strict=False)
     ]
-    (most, count), *_ = totals.most_common(1)
+    ((most, count),) = totals.most_common(1)
     finding = f"{number(totals.total())} rows; the most on {most}: {number(count)}."
-    return Drawing(grouped_columns(days, series), measure, finding)
+    return Drawing(grouped_columns([f"{day:%b %d}" for day in days], series), measure, finding)
 
 
 def _stream_latency(measure: str, rows: Rows) -> Drawing:

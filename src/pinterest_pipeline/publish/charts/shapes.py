@@ -6,6 +6,7 @@ texts as a little HTML, therefore every text from data is escaped here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from html import escape
 
 from pinterest_pipeline.publish.charts.wording import number, shorten
@@ -18,6 +19,8 @@ _COLUMNS_HEIGHT = 280
 _CHARACTER = 9
 _MARGIN: Json = {"l": 4, "r": 8, "t": 8, "b": 8}
 _LONGEST_LABEL = 22  # characters; so a phone's width has a place for the bars
+_MOST_NAMES = 10  # below an axis, of many columns; so that none lies on the next
+_HALF_AN_HOUR = timedelta(minutes=30)
 _HEADROOM = 1.15  # above the highest column, for its number
 
 
@@ -189,8 +192,8 @@ def lines(series: Sequence[Line], unit: str, *, clock: bool = False) -> Chart:
         }
         for line in series
     ]
-    times: Json = {"type": "date"} if clock else {"ticksuffix": " s", "rangemode": "tozero"}
-    across = {**_quiet_axis(), "showgrid": False, "nticks": 7, **times}
+    times = _clock([str(at) for line in series for at, _ in line.points]) if clock else _seconds()
+    across = {**_quiet_axis(), "showgrid": False, "nticks": 7, "ticklabelstandoff": 6, **times}
     return Chart(traces, {"xaxis": across, "yaxis": _scale(), **_legend()}, _COLUMNS_HEIGHT + _LEGEND)
 
 
@@ -253,6 +256,19 @@ def _length_axis(values: Sequence[float], room: float = 1) -> Json:
     return {"visible": False, "fixedrange": True, "range": [0, (max(values, default=0) or 1) * room]}
 
 
+def _seconds() -> Json:
+    return {"ticksuffix": " s", "rangemode": "tozero"}
+
+
+def _clock(times: Sequence[str]) -> Json:
+    """Return an axis of dates from half an hour before the first to half an hour after the last."""
+    moments = [datetime.fromisoformat(time) for time in times]
+    return {
+        "type": "date",
+        "range": [(min(moments) - _HALF_AN_HOUR).isoformat(), (max(moments) + _HALF_AN_HOUR).isoformat()],
+    }
+
+
 def _scale() -> Json:
     return {"tickformat": "~s", "gridcolor": css("grid"), "rangemode": "tozero", "nticks": 5, **_quiet_axis()}
 
@@ -270,7 +286,7 @@ def _name_rows(names: Sequence[str]) -> Json:
 
 
 def _names_below() -> Json:
-    return {**_quiet_axis(), "type": "category", "showgrid": False, "ticklabelstandoff": 6}
+    return {**_quiet_axis(), "type": "category", "nticks": _MOST_NAMES, "showgrid": False, "ticklabelstandoff": 6}
 
 
 def _legend() -> Json:
