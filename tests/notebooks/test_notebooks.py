@@ -168,7 +168,7 @@ def test_explore_draws_every_answer_in_the_order_of_the_questions(
     [
         ("ingest", ["Newest record: geo "]),
         ("refine", ["10 rows; the most on ", "Most often: user.payload breaks not_one_object, 1."]),
-        ("explore", ["Newest record: geo ", "Most often: user.payload", "10 rows; the most on ", "No rows yet."]),
+        ("explore", ["Newest record: geo ", "Most often: user.payload", "10 rows; the most on ", "No rows."]),
         ("stream", ["Highest: "]),
     ],
 )

@@ -43,7 +43,7 @@ def test_text_from_data_is_never_markup(name: str) -> None:
 
 
 def test_a_result_without_rows_is_a_sentence() -> None:
-    assert html(draw("q1_popular_category_by_country", [])) == "<p>No rows yet.</p>"
+    assert html(draw("q1_popular_category_by_country", [])) == "<p>No rows.</p>"
 
 
 def test_the_most_frequent_rejections_are_drawn_and_the_others_counted() -> None:

@@ -29,7 +29,7 @@ def _throughput(stream: Stream, colours: Mapping[str, str]) -> Drawing:
     each = _each(stream, colours, _rate)
     return Drawing(
         lines(each, "records/s"),
-        "Records a second of each batch, over the seconds of the run",
+        "Throughput in records a second, over the run",
         f"{number(rows)} records in {duration(seconds)}, {number(round(rows / max(seconds, 0.001)))} a second.",
         "Records of each batch, divided by the seconds since the commit before it.",
     )
@@ -40,7 +40,7 @@ def _latency(stream: Stream, colours: Mapping[str, str]) -> Drawing:
     most = _each(stream, colours, lambda commit: commit.latency_p99, " p99", dashed=True)
     return Drawing(
         lines([*half, *most], "s"),
-        "Seconds from arrival to commit, over the seconds of the run",
+        "Latency in seconds, over the run",
         f"Half of the records were in the table within {duration(stream.latency_p50)}, "
         f"99% within {duration(stream.latency_p99)}.",
         "From a record's arrival in the stream to the commit of its batch, in seconds.",
@@ -51,7 +51,7 @@ def _lag(stream: Stream, colours: Mapping[str, str]) -> Drawing:
     worst = max(stream.commits, key=lambda commit: commit.lag)
     return Drawing(
         lines(_each(stream, colours, lambda commit: commit.lag), "s"),
-        "Seconds by which a table lags, over the seconds of the run",
+        "Lag in seconds, over the run",
         f"The furthest behind: {worst.entity}, by {duration(worst.lag)}.",
         "From the arrival of a batch's newest record to its commit, in seconds.",
     )

@@ -15,7 +15,7 @@ PLOTLY = "https://cdn.plot.ly/plotly-4.1.1.min.js"
 """plotly.js, the version that the report has inside."""
 INTEGRITY = "sha256-O24V1F27f8pb0glCkelh3cVHLNiHAJ5gCaVtq2aNch8="
 
-_EMPTY = "<p>No rows yet.</p>"
+_EMPTY = "<p>No rows.</p>"
 
 
 def html(drawing: Drawing | None) -> str:
