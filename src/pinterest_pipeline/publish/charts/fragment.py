@@ -1,7 +1,7 @@
 """A drawing as HTML for a notebook's `displayHTML`.
 
-The browser loads plotly.js, one pinned file that it checks. Inside each chart it would make a notebook of ten charts
-larger than a workspace lets its results be.
+The browser loads plotly.js, one pinned file that it checks. Inside each chart it would add megabytes to the notebook's
+results.
 """
 
 import json
