@@ -11,6 +11,7 @@ from pathlib import Path
 from pinterest_pipeline.errors import StageError
 
 _SPARKS_PREFIX = re.compile(r"^(file:(//)?(?=/)|dbfs:(?=/Volumes/))")
+_VOLUME = re.compile(r"/Volumes(/[^/]+){3}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
@@ -53,6 +54,25 @@ def folder(path: str) -> Path:
     if _SCHEME.match(local):
         raise StageError(f"expected checkpoints in a volume (/Volumes/...) or a local folder, got {path}")
     return Path(local)
+
+
+def visible_folder(path: str) -> Path:
+    """Return a folder of checkpoints, once it is certain that this process sees its files.
+
+    Args:
+        path: As `folder` takes it.
+
+    Raises:
+        StageError: It is in a volume that Python does not see, such as on a laptop that is connected to a workspace:
+            batches that were cut off, and the spool of runs, would be missed.
+    """
+    place = folder(path)
+    volume = _VOLUME.match(str(place))
+    if volume and not Path(volume[0]).is_dir():
+        raise StageError(
+            f"expected to see the volume {volume[0]} as a folder; run this in the workspace, where it is one"
+        )
+    return place
 
 
 def query_id(checkpoint: Path) -> str:

@@ -12,7 +12,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
-from pinterest_pipeline.checkpoints import Batch, batch_cut_off, folder, query_id
+from pinterest_pipeline.checkpoints import Batch, batch_cut_off, query_id, visible_folder
 from pinterest_pipeline.errors import StageError
 
 BatchWriter = Callable[[DataFrame, Batch], None]
@@ -59,9 +59,9 @@ def start_query(rows: DataFrame, name: str, checkpoint: str, trigger: Trigger, w
         write: Writes one batch.
 
     Raises:
-        StageError: Python sees no files where the checkpoint is.
+        StageError: Python does not see the files of the checkpoint.
     """
-    place = folder(checkpoint)
+    place = visible_folder(checkpoint)
     cut_off = batch_cut_off(place)
 
     def write_batch(batch_rows: DataFrame, number: int) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pinterest_pipeline.checkpoints import Batch, batch_cut_off, folder, query_id
+from pinterest_pipeline.checkpoints import Batch, batch_cut_off, folder, query_id, visible_folder
 from pinterest_pipeline.errors import StageError
 
 
@@ -63,3 +63,14 @@ def test_a_checkpoint_without_its_id_is_named(tmp_path: Path, text: str | None) 
 
 def test_names_of_batches_differ_in_front_where_deltas_statistics_look() -> None:
     assert Batch("q" * 36, 7).name == "0000000007/" + "q" * 36
+
+
+def test_a_volume_that_is_no_folder_here_is_refused_before_a_query_starts() -> None:
+    with pytest.raises(
+        StageError, match=r"see the volume /Volumes/main/pinterest/checkpoints as a folder; run this in"
+    ):
+        visible_folder("dbfs:/Volumes/main/pinterest/checkpoints/ingest_s3/pin")
+
+
+def test_a_local_folder_needs_not_be_there_yet(tmp_path: Path) -> None:
+    assert visible_folder(f"file:{tmp_path}/none") == tmp_path / "none"

@@ -62,17 +62,16 @@ def stream_records(spark: SparkSession, streams: Streams, entity: Entity) -> Dat
         streams: What to read.
         entity: What the records are.
     """
-    return (
-        spark.readStream.format("kinesis")
-        .options(**streams.options(entity))
-        .load()
-        .select(
-            _text(sf.col("data")).alias("payload"),
-            sf.lit(Origin.KINESIS).alias("origin"),
-            sf.concat_ws("/", "stream", "shardId", sf.lpad("sequenceNumber", _SEQUENCE_DIGITS, "0")).alias("position"),
-            sf.col("approximateArrivalTimestamp").alias("arrived_at"),
-        )
+    loaded = spark.readStream.format("kinesis").options(**streams.options(entity)).load()
+    records = loaded.select(
+        _text(sf.col("data")).alias("payload"),
+        sf.lit(Origin.KINESIS).alias("origin"),
+        sf.concat_ws("/", "stream", "shardId", sf.lpad("sequenceNumber", _SEQUENCE_DIGITS, "0")).alias("position"),
+        sf.col("approximateArrivalTimestamp").alias("arrived_at"),
     )
+    # On Spark Connect nothing is looked at before somebody asks.
+    _ = records.schema
+    return records
 
 
 def _text(data: Column) -> Column:
