@@ -7,10 +7,10 @@ export PYTHONUTF8 = 1
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast kills faults airflow airflow-setup nutter-setup lint types bench docs wheel validate deploy run destroy clean setup java servers scanner
+.PHONY: help demo test test-workspace fast kills faults airflow airflow-setup nutter-setup lint types bench docs wheel validate deploy run destroy clean setup java servers scanner
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup java  ## run the whole pipeline on this machine: rows, Kafka, Kinesis, Spark, answers, report
 	@$(RUN) python scripts/demo.py $(ARGS)
@@ -36,6 +36,15 @@ faults: setup java  ## the fault tests ten times, while two endless loops keep t
 
 airflow: airflow-setup  ## the DAG in the Airflow that MWAA runs, in an environment of its own
 	.venvs/airflow/bin/python -m pytest -c tests/airflow/pytest.ini tests/airflow
+
+# Of Spark's tests those that share no files and no streams with it.
+IN_A_WORKSPACE := $(addprefix tests/spark/test_,answers.py cleaning.py cleaning_properties.py credentials.py tables.py)
+CATALOG ?= main
+
+test-workspace:  ## the Spark tests that need nothing of this machine, in a workspace, in schemas of their own in CATALOG=main
+	@scripts/setup.sh python
+	@UV_PROJECT_ENVIRONMENT=.venvs/connect $(UV) sync --frozen --quiet --python 3.12 --only-group connect
+	@PYTHONPATH=src .venvs/connect/bin/python -m pytest --spark=workspace --catalog=$(CATALOG) $(IN_A_WORKSPACE) $(ARGS)
 
 lint: setup  ## formatting and lint
 	$(RUN) ruff format --check

@@ -12,10 +12,47 @@ from pinterest_pipeline.local.spark import CATALOG, local_spark
 from pinterest_pipeline.tables import Lake, create_tables
 from tests.integration.emulators import moto_kinesis
 from tests.spark.streamed import Sender, only, sender
+from tests.support.connect import connected_spark
+from tests.support.workspace import lacking_of_a_workspace, workspace_spark
+
+CONNECT, WORKSPACE = "connect", "workspace"
+NOT_IN_A_WORKSPACE = {"tmp_path", "kinesis_url"}  # files and streams of this machine
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    ways = (CONNECT, WORKSPACE)
+    parser.addoption("--spark", choices=ways, help="the way to Spark; by default it runs in the tests' own process")
+    parser.addoption("--catalog", default=CATALOG, help="where tests make schemas of their own, and drop them")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("spark") == WORKSPACE and (lacking := lacking_of_a_workspace()):
+        raise pytest.UsageError(lacking)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what uses no Spark where a way to it is chosen, and what the Spark of a workspace cannot reach."""
+    way = config.getoption("spark")
+    if way is None:
+        return
+    fixtures = {item: set(getattr(item, "fixturenames", ())) for item in items}
+    kept = [item for item in items if "spark" in fixtures[item]]
+    if way == WORKSPACE:
+        kept = [item for item in kept if not fixtures[item] & NOT_IN_A_WORKSPACE]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+def spark(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    way = pytestconfig.getoption("spark")
+    if way == CONNECT:
+        with connected_spark(tmp_path_factory.mktemp("warehouse"), tmp_path_factory.mktemp("logs")) as session:
+            yield session
+        return
+    if way == WORKSPACE:
+        yield workspace_spark()
+        return
     with pytest.MonkeyPatch.context() as environment:
         # Spark's Python workers have the environment that its JVM was started in.
         for name, value in CREDENTIALS.items():
@@ -29,7 +66,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 def lake(spark: SparkSession, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
     if marker := request.node.get_closest_marker("entities"):
         only(monkeypatch, *marker.args)
-    lake = Lake(CATALOG, f"lake_{uuid4().hex}")
+    lake = Lake(request.config.getoption("catalog"), f"lake_{uuid4().hex}")
     create_tables(spark, lake)
     yield lake
     spark.sql(f"DROP SCHEMA {lake.full_schema} CASCADE")

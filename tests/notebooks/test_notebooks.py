@@ -32,6 +32,7 @@ def test_these_are_the_notebooks() -> None:
     assert set(NOTEBOOKS) == set(IN_ORDER)
 
 
+@pytest.mark.connect
 def test_set_up_makes_the_tables_and_shows_them_and_the_files(pages: dict[str, Page]) -> None:
     tables, files = pages["set_up"].shown
     assert {"pin", "geo", "user", "runs"} <= {row[1] for row in tables.rows}
@@ -53,12 +54,14 @@ def test_set_up_takes_the_mount_away(workspace: Workspace) -> None:
     assert [row[0].mount_point for row in still_mounted.rows] == ["/databricks-datasets"]
 
 
+@pytest.mark.connect
 def test_ingest_shows_what_it_brought_in(pages: dict[str, Page]) -> None:
     runs, *raw = pages["ingest"].shown
     assert sum(row[runs.columns.index("rows_read")] for row in runs.rows) == 10
     assert [len(shown.rows) for shown in raw] == [3, 3, 4]
 
 
+@pytest.mark.connect
 def test_refine_shows_clean_rows_and_what_was_turned_away(pages: dict[str, Page]) -> None:
     runs, *tables = pages["refine"].shown
     assert sum(row[runs.columns.index("rows_rejected")] for row in runs.rows) == 1
@@ -72,6 +75,7 @@ def test_refine_replays_quarantine_once_and_only_when_asked(workspace: Workspace
     assert [row[read] for row in after.rows if row[stage] == "replay"] == [1]
 
 
+@pytest.mark.connect
 def test_publish_shows_every_answer(pages: dict[str, Page]) -> None:
     runs, *answers = pages["publish"].shown
     assert len(runs.rows) == len(ANSWERS)
@@ -79,12 +83,14 @@ def test_publish_shows_every_answer(pages: dict[str, Page]) -> None:
     assert answers[0].rows == [("Norway", "home-decor", 3)]
 
 
+@pytest.mark.connect
 def test_explore_shows_what_publish_wrote_and_every_run(pages: dict[str, Page]) -> None:
     *answers_and_health, runs = pages["explore"].shown
     assert answers_and_health[: len(ANSWERS)] == pages["publish"].shown[1:]
     assert {row[runs.columns.index("stage")] for row in runs.rows} == {"ingest", "refine", "publish"}
 
 
+@pytest.mark.connect
 def test_stream_shows_what_came_through_the_streams_and_how_late(pages: dict[str, Page]) -> None:
     so_far, late, *turned_away = pages["stream"].shown
     counts = {row[:2]: row[2:] for row in so_far.rows}

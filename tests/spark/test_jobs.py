@@ -1,4 +1,6 @@
+import os
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
@@ -11,6 +13,9 @@ from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.publish import ANSWERS, Answer, publishing
 from pinterest_pipeline.tables import Lake
 from tests.spark.landed import NAMES, keyed, land
+from tests.spark.streamed import clean
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 Task = Callable[[Sequence[str] | None], None]
 
@@ -19,9 +24,9 @@ def place(lake: Lake) -> list[str]:
     return ["--catalog", lake.catalog, "--schema", lake.schema]
 
 
-def reading(lake: Lake, landing: Path, checkpoints: str, reader: str = "files") -> list[str]:
+def reading(lake: Lake, landing: Path, checkpoints: str, option: str = "--reader=files") -> list[str]:
     known = ["--prefix", NAMES.prefix, "--landing", str(landing), "--checkpoints", checkpoints]
-    return [*place(lake), *known, "--reader", reader]
+    return [*place(lake), *known, option]
 
 
 @pytest.fixture
@@ -32,19 +37,30 @@ def of_users(monkeypatch: pytest.MonkeyPatch) -> Answer:
     return answer
 
 
+@pytest.mark.connect
 @pytest.mark.entities(USER)
-def test_the_tasks_bring_what_has_landed_to_answers(
+def test_the_tasks_bring_what_has_landed_to_answers_keep_it_up_and_erase_a_person(
     spark: SparkSession, lake: Lake, tmp_path: Path, checkpoints: str, of_users: Answer
 ) -> None:
-    land(tmp_path, USER, 0, keyed(USER, 1), "not a record")
+    landed = land(tmp_path, USER, 0, keyed(USER, 1), keyed(USER, 2, first_name="Xyq"), "not a record")
+    os.utime(landed, (NOON.timestamp(),) * 2)
     jobs.tables(place(lake))
     jobs.ingest(reading(lake, tmp_path, checkpoints))
     jobs.refine([*place(lake), "--checkpoints", checkpoints])
     jobs.replay(place(lake))
     jobs.publish(place(lake))
-    assert [tuple(row) for row in spark.table(lake.table(of_users.name)).collect()] == [(2016, 1)]
+    assert [tuple(row) for row in spark.table(lake.table(of_users.name)).collect()] == [(2016, 2)]
+    jobs.backfill(reading(lake, tmp_path, checkpoints, f"--day={NOON.date()}"))
+    assert [row["ind"] for row in clean(spark, lake, USER)] == [1, 2]
     assert spark.table(lake.quarantine(USER)).count() == 1
     assert spark.table(lake.table("rejections")).count() == 1
+    person = ["--user-name=Xyq Berg", "--age=36", "--date-joined=2016-01-31 23:59:59"]
+    jobs.erase([*place(lake), "--checkpoints", checkpoints, *person])
+    jobs.upkeep(place(lake))
+    assert [row["ind"] for row in clean(spark, lake, USER)] == [1]
+    assert [tuple(row) for row in spark.table(lake.table(of_users.name)).collect()] == [(2016, 1)]
+    stages = {row["stage"] for row in spark.table(lake.runs).collect()}
+    assert stages == {"ingest", "refine", "replay", "publish", "backfill"}
 
 
 @pytest.mark.entities(USER)
@@ -75,7 +91,7 @@ def test_a_folder_where_nothing_has_landed_is_one_clear_error(lake: Lake, tmp_pa
 
 def test_an_unknown_reader_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refusal:
-        jobs.ingest(reading(Lake("main", "pinterest"), Path("/landing"), "/checkpoints", reader="ftp"))
+        jobs.ingest(reading(Lake("main", "pinterest"), Path("/landing"), "/checkpoints", "--reader=ftp"))
     assert refusal.value.code == 2
     assert "argument --reader: invalid" in capsys.readouterr().err
 

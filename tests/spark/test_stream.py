@@ -94,6 +94,7 @@ def test_records_of_the_other_origin_are_left_to_its_job_and_cost_no_run(
     assert versions(spark, lake, USER) == before
 
 
+@pytest.mark.connect
 def test_the_task_stream_makes_the_tables_and_brings_in_what_the_streams_hold(
     spark: SparkSession, sent: Sender, checkpoints: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

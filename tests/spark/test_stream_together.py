@@ -101,6 +101,7 @@ def following(spark: SparkSession, lake: Lake, sent: Sender, checkpoints: str) -
             followed.result()
 
 
+@pytest.mark.connect
 @pytest.mark.entities(USER)
 def test_following_brings_rows_as_they_come_and_leaves_no_query_behind(
     spark: SparkSession, lake: Lake, sent: Sender, checkpoints: str

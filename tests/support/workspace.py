@@ -1,0 +1,35 @@
+"""The Spark of a workspace, for tests: through databricks-connect, which stands in the place of pyspark."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from pyspark.sql import SparkSession
+
+from pinterest_pipeline.jobs import session
+
+_SECONDS = 10  # the SDK asks the host about itself, and goes on without an answer
+
+
+def lacking_of_a_workspace() -> str:
+    """Say in one line what is missing before tests can run in a workspace; nothing where all of it is there."""
+    # In the environment of databricks-connect alone.
+    if find_spec("databricks.connect") is None:
+        return "databricks-connect is not in this environment; run `make test-workspace`"
+    try:
+        config = import_module("databricks.sdk.core").Config(
+            http_timeout_seconds=_SECONDS, retry_timeout_seconds=_SECONDS
+        )
+    except ValueError:
+        return (
+            "no workspace is configured; run `databricks auth login` and set DATABRICKS_CONFIG_PROFILE, or set "
+            "DATABRICKS_HOST and what signs in there"
+        )
+    if not (config.cluster_id or config.serverless_compute_id):
+        return "no compute is configured; set DATABRICKS_CLUSTER_ID, or DATABRICKS_SERVERLESS_COMPUTE_ID=auto"
+    return ""
+
+
+def workspace_spark() -> SparkSession:
+    """Connect to the compute that the environment names."""
+    import_module("databricks.connect").DatabricksSession.builder.getOrCreate()
+    return session()
