@@ -48,7 +48,7 @@ def workspace(
         workspace.sent.send(entity, *(keyed(entity, key) for key in range(2, 6)))
     land(workspace.folder / "landing", USER, 3, "no JSON")
     yield workspace
-    spark.sql(f"DROP SCHEMA {workspace.lake.full_schema} CASCADE")
+    spark.sql(f"DROP SCHEMA IF EXISTS {workspace.lake.full_schema} CASCADE")
 
 
 @pytest.fixture(scope="package")
