@@ -9,7 +9,7 @@ from rich.table import Table
 from benchmarks.measure import Measure
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.entities import ENTITIES, Entity
-from pinterest_pipeline.local.generator import Row, generate
+from tooling.demo.sample_data.generator import Row, generate
 
 _SEED = 1
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from benchmarks.measure import Measure, timed
 from pinterest_pipeline.entities import ENTITIES, Names
-from pinterest_pipeline.local.cloud import LocalCloud, LocalCloudSettings
-from pinterest_pipeline.local.source_data import fill_source
+from pinterest_pipeline.post.api.client import Pace
 from pinterest_pipeline.post.batch import PostSettings, post_batch
-from pinterest_pipeline.post.client import Pace
-from pinterest_pipeline.post.source import open_source
+from pinterest_pipeline.post.source.opening import open_source
+from tooling.demo.sample_data.source_data import fill_source
+from tooling.local_cloud.cloud import LocalCloud, LocalCloudSettings
 
 _PREFIX = "bench"
 _ONE_BY_ONE = 20  # so many times fewer rows are sent one at a time: the rate is the same, the waiting is not

@@ -12,7 +12,7 @@ from rich.console import Console
 from benchmarks import generator, posting, source, stages, streaming
 from benchmarks.measure import Measure, alone
 from pinterest_pipeline.console import run_script
-from pinterest_pipeline.local.kinesis import CREDENTIALS
+from tooling.local_cloud.kinesis import CREDENTIALS
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 

@@ -18,12 +18,12 @@ from pyspark.sql import SparkSession
 from benchmarks.measure import Measure, timed
 from pinterest_pipeline.entities import PIN
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.local.engine import LARGE_WORK
-from pinterest_pipeline.local.generator import generate
-from pinterest_pipeline.local.kinesis import REGION
-from pinterest_pipeline.local.processes import HOST, free_port, listens, python_service
-from pinterest_pipeline.local.spark import local_spark
 from pinterest_pipeline.post.records import json_text
+from tooling.demo.sample_data.generator import generate
+from tooling.local_cloud.kinesis import REGION
+from tooling.local_cloud.processes import HOST, free_port, listens, python_service
+from tooling.local_cloud.spark.engine import LARGE_WORK
+from tooling.local_cloud.spark.session import local_spark
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -161,7 +161,7 @@ def _pins(records: int) -> list[str]:
 @contextmanager
 def _emulator(folder: Path) -> Iterator[str]:
     port = free_port()
-    service = python_service("kinesis", ["--port", str(port)], folder)
+    service = python_service("tooling.local_cloud.kinesis", ["--port", str(port)], folder)
     try:
         service.wait_until(partial(listens, port), _START_SECONDS)
         yield f"http://{HOST}:{port}"

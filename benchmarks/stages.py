@@ -7,14 +7,15 @@ from pyspark.sql import SparkSession
 
 from benchmarks.measure import Measure, timed
 from pinterest_pipeline.entities import ENTITIES, PIN, Entity, Names
-from pinterest_pipeline.ingest.landing import Reader, ingest_landing
-from pinterest_pipeline.local.engine import LARGE_WORK
-from pinterest_pipeline.local.generator import generate
-from pinterest_pipeline.local.spark import CATALOG, local_spark
+from pinterest_pipeline.ingest.files import ingest_landing
+from pinterest_pipeline.ingest.readers import Reader
+from pinterest_pipeline.lake.tables import Lake, Origin, create_tables
 from pinterest_pipeline.post.records import json_text
-from pinterest_pipeline.publish import publish
-from pinterest_pipeline.refine import refine
-from pinterest_pipeline.tables import Lake, Origin, create_tables
+from pinterest_pipeline.publish.publishing import publish
+from pinterest_pipeline.refine.merging import refine
+from tooling.demo.sample_data.generator import generate
+from tooling.local_cloud.spark.engine import LARGE_WORK
+from tooling.local_cloud.spark.session import CATALOG, local_spark
 
 _NAMES = Names("bench")
 _WARM_UP_ROWS = 1_000

@@ -21,15 +21,15 @@ from benchmarks.measure import Measure, timed
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.entities import ENTITIES, Names
 from pinterest_pipeline.ingest.kinesis import Streams
-from pinterest_pipeline.live import follow
-from pinterest_pipeline.local.cloud import LocalCloud, LocalCloudSettings
-from pinterest_pipeline.local.kinesis import CREDENTIALS, REGION
-from pinterest_pipeline.local.source_data import fill_source
-from pinterest_pipeline.local.spark import CATALOG, local_spark
-from pinterest_pipeline.local.stream_half import Flowing
-from pinterest_pipeline.post.source import Source, open_source
+from pinterest_pipeline.lake.tables import Lake, create_tables
+from pinterest_pipeline.post.source.opening import Source, open_source
 from pinterest_pipeline.post.stream import StreamSettings, StreamTally, post_stream
-from pinterest_pipeline.tables import Lake, create_tables
+from pinterest_pipeline.refine.live import follow
+from tooling.demo.sample_data.source_data import fill_source
+from tooling.demo.stream_half import Flowing
+from tooling.local_cloud.cloud import LocalCloud, LocalCloudSettings
+from tooling.local_cloud.kinesis import CREDENTIALS, REGION
+from tooling.local_cloud.spark.session import CATALOG, local_spark
 
 _NAMES = Names("bench")
 _LAKE = Lake(CATALOG, "stream_bench")

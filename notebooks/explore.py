@@ -26,7 +26,7 @@ dbutils.widgets.text("schema", "pinterest", "Schema")
 # COMMAND ----------
 
 from pinterest_pipeline.jobs import session
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.lake.tables import Lake
 
 spark = session()
 lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))

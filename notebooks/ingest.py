@@ -36,7 +36,7 @@ dbutils.widgets.dropdown("reader", "auto_loader", ["auto_loader", "files"], "How
 # COMMAND ----------
 
 from pinterest_pipeline.jobs import session
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.lake.tables import Lake
 
 spark = session()
 lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
@@ -44,14 +44,14 @@ lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
 # COMMAND ----------
 
 from pinterest_pipeline.entities import Names
-from pinterest_pipeline.ingest.landing import Reader
+from pinterest_pipeline.ingest.readers import Reader
 
 names, reader = Names(dbutils.widgets.get("prefix")), Reader(dbutils.widgets.get("reader"))
 landing, checkpoints = dbutils.widgets.get("landing"), dbutils.widgets.get("checkpoints")
 
 # COMMAND ----------
 
-from pinterest_pipeline.ingest.landing import ingest_landing
+from pinterest_pipeline.ingest.files import ingest_landing
 
 ingest_landing(spark, lake, names, landing, checkpoints, reader)
 

@@ -26,14 +26,14 @@ dbutils.widgets.text("schema", "pinterest", "Schema")
 # COMMAND ----------
 
 from pinterest_pipeline.jobs import session
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.lake.tables import Lake
 
 spark = session()
 lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
 
 # COMMAND ----------
 
-from pinterest_pipeline.publish import publish
+from pinterest_pipeline.publish.publishing import publish
 
 publish(spark, lake)
 
@@ -59,7 +59,7 @@ display(runs.orderBy("finished_at", ascending=False).limit(1000))
 
 # COMMAND ----------
 
-from pinterest_pipeline.publish import ANSWERS
+from pinterest_pipeline.publish.answers import ANSWERS
 from pinterest_pipeline.publish.results import result
 
 for answer in ANSWERS:

@@ -37,21 +37,21 @@ dbutils.widgets.dropdown("replay", "no", ["no", "yes"], "Replay quarantine")
 # COMMAND ----------
 
 from pinterest_pipeline.jobs import session
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.lake.tables import Lake
 
 spark = session()
 lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
 
 # COMMAND ----------
 
-from pinterest_pipeline.refine import refine
-from pinterest_pipeline.tables import Origin
+from pinterest_pipeline.refine.merging import refine
+from pinterest_pipeline.lake.tables import Origin
 
 refine(spark, lake, dbutils.widgets.get("checkpoints"), Origin.S3)
 
 # COMMAND ----------
 
-from pinterest_pipeline.refine import replay
+from pinterest_pipeline.refine.merging import replay
 
 if dbutils.widgets.get("replay") == "yes":
     replay(spark, lake)

@@ -39,7 +39,7 @@ dbutils.widgets.text("credentials", "authentication_credentials", "Mount: table 
 # COMMAND ----------
 
 from pinterest_pipeline.jobs import session
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.lake.tables import Lake
 
 spark = session()
 lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
@@ -53,8 +53,8 @@ lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
 
 # COMMAND ----------
 
-from pinterest_pipeline.sharing import create_views
-from pinterest_pipeline.tables import create_tables
+from pinterest_pipeline.publish.sharing import create_views
+from pinterest_pipeline.lake.tables import create_tables
 
 create_tables(spark, lake)
 create_views(spark, lake)
@@ -70,8 +70,8 @@ display(spark.sql(f"SHOW TABLES IN {lake.full_schema}"))
 
 # COMMAND ----------
 
-from pinterest_pipeline.ingest.credentials import read_keys
-from pinterest_pipeline.ingest.mount import mount, unmount
+from pinterest_pipeline.ingest.legacy_mount.credentials import read_keys
+from pinterest_pipeline.ingest.legacy_mount.mount import mount, unmount
 
 access, landing = dbutils.widgets.get("access"), dbutils.widgets.get("landing")
 scope, credentials = dbutils.widgets.get("scope"), dbutils.widgets.get("credentials")

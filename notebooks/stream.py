@@ -45,7 +45,7 @@ dbutils.widgets.text("interval_seconds", "10", "Continuous: seconds between two 
 # COMMAND ----------
 
 from pinterest_pipeline.jobs import session
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.lake.tables import Lake
 
 spark = session()
 lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
@@ -66,14 +66,14 @@ interval_seconds = float(dbutils.widgets.get("interval_seconds"))
 
 # COMMAND ----------
 
-from pinterest_pipeline.live import catch_up
+from pinterest_pipeline.refine.live import catch_up
 
 if trigger == "available_now":
     catch_up(spark, lake, streams, checkpoints)
 
 # COMMAND ----------
 
-from pinterest_pipeline.live import follow
+from pinterest_pipeline.refine.live import follow
 
 if trigger == "continuous":
     follow(spark, lake, streams, checkpoints, interval_seconds)

@@ -4,8 +4,8 @@ import argparse
 
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.errors import SettingsError
-from pinterest_pipeline.local.api_models import with_models
-from pinterest_pipeline.local.cloud import DOCUMENT
+from tooling.aws_setup.request_models import with_models
+from tooling.local_cloud.cloud import DOCUMENT
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pinterest_pipeline.console import run_script
-from pinterest_pipeline.deploy.bundle import ACTIONS, call
+from tooling.databricks_setup.bundle.cli import ACTIONS, call
 
 
 def main() -> None:

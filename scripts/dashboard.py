@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pinterest_pipeline.console import run_script
-from pinterest_pipeline.deploy.dashboard import dashboard
+from tooling.databricks_setup.bundle.dashboard import dashboard
 
 FILE = Path(__file__).parents[1] / "dashboards" / "pinterest.lvdash.json"
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pinterest_pipeline.console import run_script
-from pinterest_pipeline.data_dictionary import data_dictionary
+from pinterest_pipeline.contracts.data_dictionary import data_dictionary
 from pinterest_pipeline.errors import SettingsError
 
 _PAGE = Path(__file__).parents[1] / "docs" / "data-dictionary.md"

@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from pinterest_pipeline.console import run_script
-from pinterest_pipeline.local.source_data import fill_source
-from pinterest_pipeline.post.connection import without_password
-from pinterest_pipeline.post.source import read_credentials
+from pinterest_pipeline.post.source.connection import without_password
+from pinterest_pipeline.post.source.opening import read_credentials
+from tooling.demo.sample_data.source_data import fill_source
 
 
 def main() -> None:

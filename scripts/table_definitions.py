@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.errors import SettingsError
-from pinterest_pipeline.tables import create_statements
+from pinterest_pipeline.lake.tables import create_statements
 
 _SCRIPT = Path(__file__).parents[1] / "resources" / "tables.sql"
 

@@ -7,13 +7,13 @@ from uuid import uuid4
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline.local.kinesis import CREDENTIALS
-from pinterest_pipeline.local.spark import CATALOG, local_spark
-from pinterest_pipeline.tables import Lake, create_tables
-from tests.integration.emulators import moto_kinesis
-from tests.spark.streamed import Sender, only, sender
+from pinterest_pipeline.lake.tables import Lake, create_tables
 from tests.support.connect import connected_spark
+from tests.support.emulators import moto_kinesis
+from tests.support.streamed import Sender, only, sender
 from tests.support.workspace import lacking_of_a_workspace, workspace_spark
+from tooling.local_cloud.kinesis import CREDENTIALS
+from tooling.local_cloud.spark.session import CATALOG, local_spark
 
 CONNECT, WORKSPACE = "connect", "workspace"
 NOT_IN_A_WORKSPACE = {"tmp_path", "kinesis_url"}  # files and streams of this machine

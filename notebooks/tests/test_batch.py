@@ -34,7 +34,7 @@ dbutils.widgets.dropdown("reader", "auto_loader", ["auto_loader", "files"], "How
 from uuid import uuid4
 
 from pinterest_pipeline.jobs import session
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.lake.tables import Lake
 
 spark = session()
 run = uuid4().hex

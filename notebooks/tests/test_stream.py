@@ -37,7 +37,7 @@ dbutils.widgets.text("endpoint", "", "Kinesis endpoint (emulators only)")
 from uuid import uuid4
 
 from pinterest_pipeline.jobs import session
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.lake.tables import Lake
 
 spark = session()
 run = uuid4().hex
@@ -57,7 +57,7 @@ import shutil
 from runtime.nutterfixture import NutterFixture
 
 from pinterest_pipeline.entities import ENTITIES
-from pinterest_pipeline.tables import create_tables
+from pinterest_pipeline.lake.tables import create_tables
 
 MINUTES = 60
 

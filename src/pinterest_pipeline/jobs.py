@@ -8,20 +8,21 @@ from importlib import import_module
 
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline import refine as refining
-from pinterest_pipeline.backfill import backfill as backfill_day
-from pinterest_pipeline.backfill import days_between
 from pinterest_pipeline.entities import Names
-from pinterest_pipeline.erasure import Person
-from pinterest_pipeline.erasure import erase as erase_person
 from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.ingest.files import ingest_landing
 from pinterest_pipeline.ingest.kinesis import Streams
-from pinterest_pipeline.ingest.landing import Reader, ingest_landing
-from pinterest_pipeline.live import catch_up, follow
-from pinterest_pipeline.publish import publish as publish_answers
-from pinterest_pipeline.sharing import create_views, share
-from pinterest_pipeline.tables import Lake, Origin, create_tables
-from pinterest_pipeline.upkeep import purge_tables
+from pinterest_pipeline.ingest.readers import Reader
+from pinterest_pipeline.lake.tables import Lake, Origin, create_tables
+from pinterest_pipeline.maintenance.erasure import Person
+from pinterest_pipeline.maintenance.erasure import erase as erase_person
+from pinterest_pipeline.maintenance.upkeep import purge_tables
+from pinterest_pipeline.publish.publishing import publish as publish_answers
+from pinterest_pipeline.publish.sharing import create_views, share
+from pinterest_pipeline.refine import merging as refining
+from pinterest_pipeline.refine.backfill import backfill as backfill_day
+from pinterest_pipeline.refine.backfill import days_between
+from pinterest_pipeline.refine.live import catch_up, follow
 
 _ARGUMENTS = {
     "catalog": "catalog of the pipeline's schema",

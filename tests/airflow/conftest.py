@@ -8,7 +8,7 @@ import pytest
 from tests.airflow.services import DAG, Airflow, airflow, wait_for
 from tests.airflow.serving import HOST, connection, serving
 from tests.airflow.workspace import Workspace
-from tests.integration.authority import write_certificates
+from tests.support.authority import write_certificates
 
 
 @pytest.fixture(scope="session")

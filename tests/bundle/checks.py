@@ -18,10 +18,10 @@ from databricks.bundles.volumes import Volume
 
 import pinterest_pipeline
 from pinterest_pipeline import jobs
-from pinterest_pipeline.deploy.quartz import quartz_faults
 from pinterest_pipeline.errors import SettingsError
 from tests.bundle.governance import lifecycle, permissions, tags, target, values
-from tests.bundle.resolver import Bundle, Tree
+from tests.support.bundle_resolver import Bundle, Tree
+from tooling.databricks_setup.bundle.quartz import quartz_faults
 
 CHAINS = {
     "backfill": ["days", "backfill"],

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from pinterest_pipeline.deploy.rules import faults as value_faults
-from tests.bundle.resolver import Bundle
+from tests.support.bundle_resolver import Bundle
+from tooling.databricks_setup.bundle.rules import faults as value_faults
 
 HOLDS_DATA = ("schemas", "volumes", "external_locations", "secret_scopes")
 

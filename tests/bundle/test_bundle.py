@@ -7,7 +7,7 @@ import pyspark
 import pytest
 
 from tests.bundle import checks, governance
-from tests.bundle.resolver import BundleError, load, targets
+from tests.support.bundle_resolver import BundleError, load, targets
 
 ROOT = Path(__file__).parents[2]
 MAIN, JOB, REPLAY = "databricks.yml", "resources/batch.job.yml", "resources/replay.job.yml"
@@ -30,7 +30,7 @@ def copy(tmp_path: Path) -> Path:
     """A copy of the bundle that a test may break."""
     shutil.copy(ROOT / MAIN, tmp_path)
     shutil.copytree(ROOT / "resources", tmp_path / "resources")
-    for folder in ("notebooks", "src/pinterest_pipeline/local", "src/pinterest_pipeline/kinesis_source"):
+    for folder in ("notebooks", "src/tooling/local_cloud", "packages/spark_kinesis/src/spark_kinesis"):
         (tmp_path / folder).mkdir(parents=True)
     return tmp_path
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundle.resolver import Bundle, load
-from tests.infrastructure import templates
+from tests.support import templates
+from tests.support.bundle_resolver import Bundle, load
 
 ROOT = Path(__file__).parents[2]
 INFRASTRUCTURE = ROOT / "infrastructure"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pinterest_pipeline.deploy.dashboard import CHARTS, COLUMNS, dashboard
-from pinterest_pipeline.publish import ANSWERS
-from tests.bundle.resolver import load
+from pinterest_pipeline.publish.answers import ANSWERS
+from tests.support.bundle_resolver import load
+from tooling.databricks_setup.bundle.dashboard import CHARTS, COLUMNS, dashboard
 
 ROOT = Path(__file__).parents[2]
 TREE: dict[str, Any] = json.loads(dashboard())

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pinterest_pipeline.deploy.bundle import call
-from pinterest_pipeline.deploy.rules import Values
-from pinterest_pipeline.deploy.values import read_bundle
 from pinterest_pipeline.errors import SettingsError
-from tests.bundle.resolver import GIVEN
+from tests.support.bundle_resolver import GIVEN
+from tooling.databricks_setup.bundle.cli import call
+from tooling.databricks_setup.bundle.rules import Values
+from tooling.databricks_setup.bundle.values import read_bundle
 
 ROOT = Path(__file__).parents[2]
 PROFILE = "arn:aws:iam::123456789012:instance-profile/pinterest"

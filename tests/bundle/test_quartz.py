@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinterest_pipeline.deploy.quartz import quartz_faults
+from tooling.databricks_setup.bundle.quartz import quartz_faults
 
 GOOD = """
 0 0 12 * * ?

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bundle import checks
-from tests.bundle.resolver import load
+from tests.support.bundle_resolver import load
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     package = ROOT / "src"
-    files = [path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    files = [
+        path
+        for path in (package / "pinterest_pipeline").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
 
     assert {str(path.relative_to(package)) for path in files} <= set(zipfile.ZipFile(wheel).namelist())
 

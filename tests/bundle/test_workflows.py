@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pinterest_pipeline.deploy.values import PREFIX, read_bundle
-from tests.bundle.resolver import targets
+from tests.support.bundle_resolver import targets
+from tooling.databricks_setup.bundle.values import PREFIX, read_bundle
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".github" / "workflows"

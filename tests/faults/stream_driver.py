@@ -11,11 +11,11 @@ import pytest
 
 from pinterest_pipeline.entities import USER, Names
 from pinterest_pipeline.ingest.kinesis import Streams
-from pinterest_pipeline.live import follow
-from pinterest_pipeline.local.kinesis import REGION
-from pinterest_pipeline.local.spark import CATALOG, attach_tables, local_spark
-from pinterest_pipeline.tables import Lake
-from tests.spark.streamed import only
+from pinterest_pipeline.lake.tables import Lake
+from pinterest_pipeline.refine.live import follow
+from tests.support.streamed import only
+from tooling.local_cloud.kinesis import REGION
+from tooling.local_cloud.spark.session import CATALOG, attach_tables, local_spark
 
 READY, GO = "ready", "go"
 """Files in the driver's own folder: it makes the first when Spark is up, and waits for the second."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pinterest_pipeline.entities import ENTITIES
-from tests.unit.fake_api import fake_api
-from tests.unit.posting import NAMES, sqlite_url
+from tests.support.fake_api import fake_api
+from tests.support.posting import NAMES, sqlite_url
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "post_batch.py"
 ROWS, RECORDS, IN_FLIGHT = 400, 10, 4

@@ -12,14 +12,16 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline import refine as refining
-from pinterest_pipeline.cleaning import judge
 from pinterest_pipeline.entities import USER, Entity
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.ingest import landing, raw
-from pinterest_pipeline.refine import refine, replay
-from pinterest_pipeline.tables import Lake, Origin
-from tests.spark.landed import NAMES, keyed, land, mend
+from pinterest_pipeline.ingest import files as landing
+from pinterest_pipeline.ingest import raw
+from pinterest_pipeline.ingest.readers import Reader
+from pinterest_pipeline.lake.tables import Lake, Origin
+from pinterest_pipeline.refine import merging as refining
+from pinterest_pipeline.refine.merging import refine, replay
+from pinterest_pipeline.refine.rules import judge
+from tests.support.landed import NAMES, keyed, land, mend
 from tests.support.power import PowerCutError, cut_off
 
 Counts = list[tuple[int, int, int, int]]
@@ -125,7 +127,7 @@ def test_an_ingest_batch_that_died_after_its_append_adds_nothing_again(
     land(tmp_path, USER, 0, keyed(USER, 1), keyed(USER, 2))
 
     def ingest() -> None:
-        landing.ingest_landing(spark, lake, NAMES, str(tmp_path), checkpoints, landing.Reader.FILES)
+        landing.ingest_landing(spark, lake, NAMES, str(tmp_path), checkpoints, Reader.FILES)
 
     cut_off(monkeypatch, raw, "record")
     with pytest.raises(StageError, match="resumes when it is started again"):

@@ -17,14 +17,14 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import USER
-from pinterest_pipeline.live import catch_up
-from pinterest_pipeline.local.kinesis import CREDENTIALS
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.lake.tables import Lake
+from pinterest_pipeline.refine.live import catch_up
 from tests.faults.stream_driver import GO, READY
-from tests.integration.kafka import eventually
-from tests.spark.landed import keyed
-from tests.spark.streamed import Sender
 from tests.support.costs import Meter
+from tests.support.kafka import eventually
+from tests.support.landed import keyed
+from tests.support.streamed import Sender
+from tooling.local_cloud.kinesis import CREDENTIALS
 
 KILLS = int(os.environ.get("KILLS", "2"))
 LONGEST_START_SECONDS, LONGEST_WORK_SECONDS = 10.0, 5.0

@@ -12,10 +12,10 @@ from typing import Any
 
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from pinterest_pipeline.aws import uploads
-from pinterest_pipeline.aws.settings import Settings
-from pinterest_pipeline.aws.stacks import LATER, STACKS
 from tests.infrastructure.rules import Template, template
+from tooling.aws_setup import uploads
+from tooling.aws_setup.settings import Settings
+from tooling.aws_setup.stacks import LATER, STACKS
 
 Tree = Any
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from pinterest_pipeline.aws.templates import FOLDER
-from tests.infrastructure.templates import parse
+from tests.support.templates import parse
+from tooling.aws_setup.templates import FOLDER
 
 Tree = Mapping[str, Any]
 

@@ -11,15 +11,15 @@ import pytest
 from botocore.credentials import Credentials
 from openapi_spec_validator import validate
 
-from pinterest_pipeline.aws.stacks import STACKS
-from pinterest_pipeline.local.api_document import read_api
-from pinterest_pipeline.local.authorisation import KnownCredentials
-from pinterest_pipeline.local.aws_integration import Account
-from pinterest_pipeline.local.cloud import DOCUMENT
-from pinterest_pipeline.local.gateway import application
-from pinterest_pipeline.local.http_service import MOST_BYTES
-from pinterest_pipeline.local.integrations import Deployment
-from tests.integration.aws_emulator import ACCOUNT, REGION, emulated_aws, environment
+from tests.support.aws_emulator import ACCOUNT, REGION, emulated_aws, environment
+from tooling.aws_setup.stacks import STACKS
+from tooling.local_cloud.api_gateway.api_document import read_api
+from tooling.local_cloud.api_gateway.authorisation import KnownCredentials
+from tooling.local_cloud.api_gateway.aws_integration import Account
+from tooling.local_cloud.api_gateway.gateway import application
+from tooling.local_cloud.api_gateway.integrations import Deployment
+from tooling.local_cloud.cloud import DOCUMENT
+from tooling.local_cloud.http_service import MOST_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import yaml
 
-from pinterest_pipeline.aws import stacks
-from pinterest_pipeline.aws.costs import monthly_costs, read_prices
-from pinterest_pipeline.aws.deployment import Resource
-from pinterest_pipeline.aws.settings import Airflow, Database, Settings
 from tests.infrastructure.rules import template
-from tests.infrastructure.templates import STACKS
+from tests.support.templates import STACKS
+from tooling.aws_setup import stacks
+from tooling.aws_setup.costs import monthly_costs, read_prices
+from tooling.aws_setup.deployment import Resource
+from tooling.aws_setup.settings import Airflow, Database, Settings
 
 ROOT = Path(__file__).parents[2]
 AWS = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8")

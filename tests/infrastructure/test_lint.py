@@ -6,7 +6,7 @@ import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
-from pinterest_pipeline.aws.stacks import STACKS, Stack
+from tooling.aws_setup.stacks import STACKS, Stack
 
 STRICTEST = ManualArgs(
     include_checks=["I"],

@@ -6,10 +6,10 @@ import pytest
 
 from pinterest_pipeline.entities import ENTITIES, Names
 from pinterest_pipeline.errors import SettingsError
-from pinterest_pipeline.kinesis_source.client import Calls
+from spark_kinesis.client import Calls
 from tests.infrastructure import rules, running_rules
 from tests.infrastructure.rules import Rule, Template, listed, mappings, template
-from tests.infrastructure.templates import TEMPLATES
+from tests.support.templates import TEMPLATES
 
 NAMES = [path.stem for path in TEMPLATES]
 RULES = (*rules.ALL, *running_rules.ALL)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pinterest_pipeline.aws import templates
-from pinterest_pipeline.aws.naming import CREATE_ONLY, digested, digests
-from pinterest_pipeline.aws.stacks import STACKS, Stack
 from tests.infrastructure.replacement import TAGS, Influences, collisions, create_only
 from tests.infrastructure.rules import Template, template
+from tooling.aws_setup import templates
+from tooling.aws_setup.naming import CREATE_ONLY, digested, digests
+from tooling.aws_setup.stacks import STACKS, Stack
 
 DIGESTS = [(stack, resource) for stack in STACKS for resource in digested(stack.template).values()]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pinterest_pipeline.aws.stacks import STACKS
+from tooling.aws_setup.stacks import STACKS
 
 CHECKOV = Path(__file__).parents[2] / ".venvs" / "scan" / "bin" / "checkov"
 FOLDER = Path(__file__).parents[2] / "infrastructure"

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from pinterest_pipeline.local.broker import create_topics
-from pinterest_pipeline.local.cloud import LocalCloud, LocalCloudSettings
-from pinterest_pipeline.local.processes import Service, python_service
-from pinterest_pipeline.local.sink import READY, Rotation
+from tooling.local_cloud.cloud import LocalCloud, LocalCloudSettings
+from tooling.local_cloud.kafka.broker import create_topics
+from tooling.local_cloud.kafka.sink import READY, Rotation
+from tooling.local_cloud.processes import Service, python_service
 
 StartSink = Callable[..., Service]
 _CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -42,7 +42,7 @@ def start_sink(local_cloud: LocalCloud, topic: str, tmp_path: Path) -> Iterator[
 
     def start(target: str, *options: str, environment: Mapping[str, str] | None = None, ready: bool = True) -> Service:
         arguments = [topic, "--bootstrap", local_cloud.bootstrap, "--target", target, "--idle-ms", "200", *options]
-        service = python_service("sink", arguments, tmp_path, environment)
+        service = python_service("tooling.local_cloud.kafka.sink", arguments, tmp_path, environment)
         services.append(service)
         return service.wait_until(lambda: service.has_logged(READY), 150) if ready else service
 

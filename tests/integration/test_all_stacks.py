@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pinterest_pipeline.aws import uploads
-from pinterest_pipeline.aws.applying import apply
-from pinterest_pipeline.aws.archives import Archive
-from pinterest_pipeline.aws.clients import open_clients
-from pinterest_pipeline.aws.deployment import Deployment, outputs
-from pinterest_pipeline.aws.display import Shown
-from pinterest_pipeline.aws.planning import plan
-from pinterest_pipeline.aws.removal import Data, destroy
-from pinterest_pipeline.aws.settings import Airflow, Api, Connector, Database, Databricks, Settings
-from pinterest_pipeline.aws.stacks import STACKS, Stack
-from tests.integration.aws_emulator import emulated_aws, environment
+from tests.support.aws_emulator import emulated_aws, environment
+from tooling.aws_setup import uploads
+from tooling.aws_setup.applying import apply
+from tooling.aws_setup.archives import Archive
+from tooling.aws_setup.clients import open_clients
+from tooling.aws_setup.deployment import Deployment, outputs
+from tooling.aws_setup.display import Shown
+from tooling.aws_setup.planning import plan
+from tooling.aws_setup.removal import Data, destroy
+from tooling.aws_setup.settings import Airflow, Api, Connector, Database, Databricks, Settings
+from tooling.aws_setup.stacks import STACKS, Stack
 
 # The emulator's us-east-1 has three zones, and MSK refuses brokers in one of them.
 REGION = "eu-west-1"

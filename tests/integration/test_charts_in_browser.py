@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 from pinterest_pipeline.publish.charts import draw, html
 from pinterest_pipeline.publish.charts.fragment import PLOTLY
 from tests.integration.browsing import CHARTS
-from tests.unit.sample_report import HEALTH_ROWS, sample_report
+from tests.support.sample_report import HEALTH_ROWS, sample_report
 
 LARGEST = sample_report().answers[0]
 RESULTS = {LARGEST.answer.name: LARGEST.rows} | HEALTH_ROWS

@@ -16,14 +16,14 @@ import psutil
 import pytest
 from botocore.credentials import Credentials
 
-from pinterest_pipeline.errors import LocalCloudError
-from pinterest_pipeline.local.authorisation import VARIABLES
-from pinterest_pipeline.local.cloud import DOCUMENT, LocalCloud, LocalCloudSettings
-from pinterest_pipeline.local.processes import HOST, free_port, listens, python_service
-from pinterest_pipeline.post.signing import SigV4
-from tests.integration.emulators import kinesis_client, make_stream
-from tests.integration.kafka import eventually, landed_lines, numbered, post
+from pinterest_pipeline.post.api.signing import SigV4
 from tests.integration.test_processes import all_gone, family
+from tests.support.emulators import kinesis_client, make_stream
+from tests.support.kafka import eventually, landed_lines, numbered, post
+from tooling.local_cloud.api_gateway.authorisation import VARIABLES
+from tooling.local_cloud.cloud import DOCUMENT, LocalCloud, LocalCloudSettings
+from tooling.local_cloud.errors import LocalCloudError
+from tooling.local_cloud.processes import HOST, free_port, listens, python_service
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "local_cloud.py"
 RunScript = Callable[..., subprocess.Popen[str]]
@@ -170,7 +170,7 @@ def closed_api(local_cloud: LocalCloud, tmp_path: Path) -> Iterator[str]:
     port, proxy = free_port(), local_cloud.rest_proxy_url.removeprefix("http://")
     arguments = ["--port", str(port), "--document", str(DOCUMENT), "--stage-variable", f"restProxy={proxy}"]
     known = dict(zip(VARIABLES, ("caller", "their-secret", ""), strict=True))
-    service = python_service("gateway", arguments, tmp_path, known)
+    service = python_service("tooling.local_cloud.api_gateway.gateway", arguments, tmp_path, known)
     service.wait_until(lambda: listens(port), 30)
     assert service.has_logged("authorisation: awsSigv4")
     yield f"http://{HOST}:{port}"

@@ -12,7 +12,7 @@ import pytest
 
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_pipeline.publish.answers import ANSWERS
-from tests.spark.landed import keyed
+from tests.support.landed import keyed
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "demo.py"
 PEOPLE = 40

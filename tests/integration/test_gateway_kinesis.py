@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from pinterest_pipeline.entities import ENTITIES
-from pinterest_pipeline.local.cloud import DOCUMENT
-from pinterest_pipeline.local.kinesis import CREDENTIALS, REGION
-from pinterest_pipeline.local.processes import HOST, free_port, listens, python_service
-from tests.integration.emulators import kinesis_client, moto_kinesis
+from tests.support.emulators import kinesis_client, moto_kinesis
+from tooling.local_cloud.cloud import DOCUMENT
+from tooling.local_cloud.kinesis import CREDENTIALS, REGION
+from tooling.local_cloud.processes import HOST, free_port, listens, python_service
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -38,7 +38,7 @@ def api(kinesis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         *("--port", str(port), "--document", str(DOCUMENT), "--stage-variable", "restProxy=127.0.0.1:9"),
         *("--kinesis-endpoint", kinesis_url, "--region", REGION),
     ]
-    gateway = python_service("gateway", arguments, Path(logs), CREDENTIALS)
+    gateway = python_service("tooling.local_cloud.api_gateway.gateway", arguments, Path(logs), CREDENTIALS)
     try:
         gateway.wait_until(lambda: listens(port), 30)
         with httpx.Client(base_url=f"http://{HOST}:{port}", trust_env=False, timeout=30) as client:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pinterest_pipeline.errors import LocalCloudError
-from pinterest_pipeline.local.jars import jars, java
+from tooling.local_cloud.errors import LocalCloudError
+from tooling.local_cloud.jars import jars, java
 
 SMALL = "org.slf4j:slf4j-simple:1.7.36"
 

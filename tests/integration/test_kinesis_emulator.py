@@ -13,10 +13,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from pinterest_pipeline.errors import LocalCloudError
-from pinterest_pipeline.local.kinesis import stream_counts
-from pinterest_pipeline.local.processes import free_port, python_service
-from tests.integration.emulators import (
+from tests.support.emulators import (
     Faults,
     Kind,
     Rule,
@@ -31,6 +28,9 @@ from tests.integration.emulators import (
     slow,
     wait_until_active,
 )
+from tooling.local_cloud.errors import LocalCloudError
+from tooling.local_cloud.kinesis import stream_counts
+from tooling.local_cloud.processes import free_port, python_service
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -334,7 +334,9 @@ def test_what_is_wrong_or_not_there_is_told(action: str, body: str, error: str, 
 
 
 def test_a_first_stream_that_cannot_be_is_one_clear_line(tmp_path: Path) -> None:
-    service = python_service("kinesis", ["--port", str(free_port()), "--stream", "not a name"], tmp_path)
+    service = python_service(
+        "tooling.local_cloud.kinesis", ["--port", str(free_port()), "--stream", "not a name"], tmp_path
+    )
     with pytest.raises(LocalCloudError, match="error: cannot make the stream not a name: 1 validation error"):
         service.wait_until(lambda: False, 30)
     service.stop()

@@ -12,9 +12,8 @@ from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from pinterest_pipeline.kinesis_source import KinesisDataSource, Meter, metered
-from pinterest_pipeline.local.kinesis import CREDENTIALS, REGION
-from tests.integration.emulators import (
+from spark_kinesis import KinesisDataSource, Meter, metered
+from tests.support.emulators import (
     Faults,
     cut_after,
     fails,
@@ -24,7 +23,8 @@ from tests.integration.emulators import (
     node_kinesis,
     wait_until_active,
 )
-from tests.integration.kafka import eventually
+from tests.support.kafka import eventually
+from tooling.local_cloud.kinesis import CREDENTIALS, REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy
 
 from pinterest_pipeline.entities import ENTITIES, Names
-from pinterest_pipeline.local.cloud import LocalCloud
+from pinterest_pipeline.post.api.client import Pace
 from pinterest_pipeline.post.batch import PostSettings, post_batch
-from pinterest_pipeline.post.client import Pace
-from pinterest_pipeline.post.source import open_source
-from tests.integration.kafka import landed_lines
-from tests.unit.posting import fill, row
+from pinterest_pipeline.post.source.opening import open_source
+from tests.support.kafka import landed_lines
+from tests.support.posting import fill, row
+from tooling.local_cloud.cloud import LocalCloud
 
 ROWS = 700
 FIRST_KEY = 5_000_000  # so that rows which other tests post are told apart

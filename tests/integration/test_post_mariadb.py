@@ -8,16 +8,16 @@ import pytest
 import sqlalchemy
 from jsonschema import Draft4Validator
 
+from pinterest_pipeline.contracts.schemas import json_schema
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER
 from pinterest_pipeline.errors import SourceError
 from pinterest_pipeline.post.batch import post_batch
-from pinterest_pipeline.post.source import open_source
+from pinterest_pipeline.post.source.opening import open_source
 from pinterest_pipeline.post.stream import post_stream
-from pinterest_pipeline.schemas import json_schema
-from tests.integration.authority import write_certificates
-from tests.integration.mariadb import Server, mariadb, require_mariadb
-from tests.unit.fake_api import fake_api
-from tests.unit.posting import NAMES, fill, post_settings, row, stream_settings
+from tests.support.authority import write_certificates
+from tests.support.fake_api import fake_api
+from tests.support.mariadb import Server, mariadb, require_mariadb
+from tests.support.posting import NAMES, fill, post_settings, row, stream_settings
 
 ROWS = 250
 STRANGE = "😀 Ünïcödé \u00a0 \t \x01 'quoted' \"double\" \\ %s 漢字 \u202e"

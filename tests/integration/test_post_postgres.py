@@ -6,15 +6,15 @@ import pytest
 import sqlalchemy
 from jsonschema import Draft4Validator
 
+from pinterest_pipeline.contracts.schemas import json_schema
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER
 from pinterest_pipeline.errors import SourceError
 from pinterest_pipeline.post.batch import post_batch
-from pinterest_pipeline.post.source import open_source
+from pinterest_pipeline.post.source.opening import open_source
 from pinterest_pipeline.post.stream import post_stream
-from pinterest_pipeline.schemas import json_schema
-from tests.integration.postgres import Server, postgresql, require_postgresql
-from tests.unit.fake_api import fake_api
-from tests.unit.posting import NAMES, post_settings, stream_settings
+from tests.support.fake_api import fake_api
+from tests.support.postgres import Server, postgresql, require_postgresql
+from tests.support.posting import NAMES, post_settings, stream_settings
 
 # Names in another case, and in every column a type that the declaration does not have.
 _TABLES = """

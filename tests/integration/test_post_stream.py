@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pinterest_pipeline.entities import ENTITIES, GEO, Names
-from pinterest_pipeline.local.cloud import DOCUMENT, LocalCloud
-from pinterest_pipeline.local.kinesis import CREDENTIALS, REGION
-from pinterest_pipeline.local.processes import HOST, free_port, listens, python_service
-from pinterest_pipeline.post.client import Pace
-from pinterest_pipeline.post.source import open_source
+from pinterest_pipeline.post.api.client import Pace
+from pinterest_pipeline.post.source.opening import open_source
 from pinterest_pipeline.post.stream import StreamSettings, post_stream
-from tests.integration.emulators import Faults, Rule, cut_after, cut_before, fails, faulty, kinesis_client, moto_kinesis
-from tests.unit.posting import NAMES, database, folder_of, json_rows, read, row
+from tests.support.emulators import Faults, Rule, cut_after, cut_before, fails, faulty, kinesis_client, moto_kinesis
+from tests.support.posting import NAMES, database, folder_of, json_rows, read, row
+from tooling.local_cloud.cloud import DOCUMENT, LocalCloud
+from tooling.local_cloud.kinesis import CREDENTIALS, REGION
+from tooling.local_cloud.processes import HOST, free_port, listens, python_service
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -81,7 +81,9 @@ def api_url(faults: Faults, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         *("--port", str(port), "--document", str(DOCUMENT), "--stage-variable", "restProxy=127.0.0.1:9"),
         *("--kinesis-endpoint", faults.url, "--region", REGION),
     ]
-    gateway = python_service("gateway", arguments, tmp_path_factory.mktemp("gateway"), CREDENTIALS)
+    gateway = python_service(
+        "tooling.local_cloud.api_gateway.gateway", arguments, tmp_path_factory.mktemp("gateway"), CREDENTIALS
+    )
     try:
         gateway.wait_until(lambda: listens(port), 30)
         yield f"http://{HOST}:{port}"

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 
 from pinterest_pipeline.errors import PostError
-from pinterest_pipeline.post.client import ApiClient, Pace
+from pinterest_pipeline.post.api.client import ApiClient, Pace
+from pinterest_pipeline.post.api.topic_routes import TopicRoute
 from pinterest_pipeline.post.records import Record
-from pinterest_pipeline.post.topics import TopicRoute
-from tests.integration.authority import write_certificates
-from tests.unit.fake_api import fake_api
+from tests.support.authority import write_certificates
+from tests.support.fake_api import fake_api
 
 RECORDS = [Record(33, '{"index":33}', 33)]
 

@@ -17,11 +17,11 @@ import pytest
 
 from pinterest_pipeline.entities import PIN
 from pinterest_pipeline.errors import SettingsError, SourceError
-from pinterest_pipeline.post.source import open_source
-from tests.integration.authority import write_certificates
-from tests.integration.mariadb import Server, mariadb, require_mariadb
-from tests.unit.fake_api import fake_api
-from tests.unit.posting import NAMES
+from pinterest_pipeline.post.source.opening import open_source
+from tests.support.authority import write_certificates
+from tests.support.fake_api import fake_api
+from tests.support.mariadb import Server, mariadb, require_mariadb
+from tests.support.posting import NAMES
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 NAME = "source-pinterest.abc123.eu-west-1.rds.example"

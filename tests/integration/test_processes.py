@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pinterest_pipeline.errors import LocalCloudError
-from pinterest_pipeline.local.processes import HOST, Service, free_port, listens, port_or_free
-from tests.integration.kafka import eventually
+from tests.support.kafka import eventually
+from tooling.local_cloud.errors import LocalCloudError
+from tooling.local_cloud.processes import HOST, Service, free_port, listens, port_or_free
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 STUBBORN = """
@@ -26,7 +26,7 @@ time.sleep(600)
 PARENT = """
 import sys, time
 from pathlib import Path
-from pinterest_pipeline.local.processes import Service
+from tooling.local_cloud.processes import Service
 service = Service("child", {command!r}, Path({logs!r}))
 service.wait_until(lambda: service.has_logged("up"), 30)
 print(service.guard_pid, flush=True)

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page
 
-from pinterest_pipeline.local.report import Report, write_report
 from pinterest_pipeline.publish.answers import ANSWERS
 from tests.integration.browsing import CHARTS
-from tests.unit.sample_report import empty_report, sample_report
+from tests.support.sample_report import empty_report, sample_report
+from tooling.demo.report import Report, write_report
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
 _INK = "() => getComputedStyle(document.querySelector('.chart .ytick text')).fill"

@@ -5,9 +5,9 @@ from threading import Timer
 import httpx
 import psutil
 
-from pinterest_pipeline.local.cloud import LocalCloud
-from pinterest_pipeline.local.rest_requests import PRODUCE_TYPE
-from tests.integration.kafka import numbered, post
+from tests.support.kafka import numbered, post
+from tooling.local_cloud.cloud import LocalCloud
+from tooling.local_cloud.kafka.rest_requests import PRODUCE_TYPE
 
 PARTITIONS = 3
 

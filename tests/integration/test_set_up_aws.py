@@ -13,19 +13,19 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from pinterest_pipeline.aws.applying import apply
-from pinterest_pipeline.aws.changes import Change
-from pinterest_pipeline.aws.clients import Clients, open_clients
-from pinterest_pipeline.aws.deployment import Deployment, outputs
-from pinterest_pipeline.aws.drift import find_drift
-from pinterest_pipeline.aws.operations import Event, state_of
-from pinterest_pipeline.aws.planning import Planned, plan
-from pinterest_pipeline.aws.removal import Data, destroy
-from pinterest_pipeline.aws.settings import Kafka, Settings, Streams
-from pinterest_pipeline.aws.stacks import Stack
-from pinterest_pipeline.aws.status import status_of
-from pinterest_pipeline.errors import AwsError
-from tests.integration.aws_emulator import REGION, emulated_aws, environment
+from tests.support.aws_emulator import REGION, emulated_aws, environment
+from tooling.aws_setup.applying import apply
+from tooling.aws_setup.changes import Change
+from tooling.aws_setup.clients import Clients, open_clients
+from tooling.aws_setup.deployment import Deployment, outputs
+from tooling.aws_setup.drift import find_drift
+from tooling.aws_setup.errors import AwsError
+from tooling.aws_setup.operations import Event, state_of
+from tooling.aws_setup.planning import Planned, plan
+from tooling.aws_setup.removal import Data, destroy
+from tooling.aws_setup.settings import Kafka, Settings, Streams
+from tooling.aws_setup.stacks import Stack
+from tooling.aws_setup.status import status_of
 
 Tree = dict[str, Any]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.integration.aws_emulator import REGION, emulated_aws, environment
+from tests.support.aws_emulator import REGION, emulated_aws, environment
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "set_up_aws.py"
 

@@ -11,13 +11,13 @@ from confluent_kafka import Producer
 from moto.server import ThreadedMotoServer
 from pyarrow.fs import S3FileSystem
 
-from pinterest_pipeline.errors import LocalCloudError
-from pinterest_pipeline.local.broker import QUIET
-from pinterest_pipeline.local.cloud import LocalCloud
-from pinterest_pipeline.local.landing import LandedFile, Landing
-from pinterest_pipeline.local.processes import Service, personal_environment
 from tests.integration.conftest import StartSink
-from tests.integration.kafka import eventually, landed_files, landed_lines, numbered, post
+from tests.support.kafka import eventually, landed_files, landed_lines, numbered, post
+from tooling.local_cloud.cloud import LocalCloud
+from tooling.local_cloud.errors import LocalCloudError
+from tooling.local_cloud.kafka.broker import QUIET
+from tooling.local_cloud.kafka.landing import LandedFile, Landing
+from tooling.local_cloud.processes import Service, personal_environment
 
 
 def kill(service: Service) -> None:

@@ -9,12 +9,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pinterest_pipeline.entities import ENTITIES, USER
-from pinterest_pipeline.local.spark import CATALOG
-from pinterest_pipeline.tables import Lake
-from tests.notebooks.runner import Page, run
-from tests.notebooks.stand_ins import DbUtils, FileSystem, Secrets, Widgets
-from tests.spark.landed import NAMES, keyed, land
-from tests.spark.streamed import Sender, sender
+from pinterest_pipeline.lake.tables import Lake
+from tests.support.landed import NAMES, keyed, land
+from tests.support.notebook_runner import Page, run
+from tests.support.stand_ins import DbUtils, FileSystem, Secrets, Widgets
+from tests.support.streamed import Sender, sender
+from tooling.local_cloud.spark.session import CATALOG
 
 KEYS = {("aws", "aws-access-key-id"): "AKIAOFTHETEST", ("aws", "aws-secret-access-key"): "hidden-of-the-test"}
 IN_ORDER = ("set_up", "ingest", "refine", "publish", "explore", "stream")
@@ -39,9 +39,7 @@ class Workspace:
 
 
 @pytest.fixture(scope="package")
-def workspace(
-    spark: SparkSession, kinesis_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workspace]:
+def workspace(spark: SparkSession, kinesis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     workspace = Workspace(spark, tmp_path_factory.mktemp("workspace"), sender(kinesis_url, NAMES))
     for entity in ENTITIES:
         land(workspace.folder / "landing", entity, 0, *(keyed(entity, key) for key in range(3)))

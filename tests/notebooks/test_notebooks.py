@@ -2,27 +2,20 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline.entities import ENTITIES, USER
-from pinterest_pipeline.local.spark import CATALOG
-from pinterest_pipeline.publish import ANSWERS
+from pinterest_pipeline.entities import ENTITIES
+from pinterest_pipeline.publish.answers import ANSWERS
 from pinterest_pipeline.publish.health import HEALTH
 from pinterest_pipeline.publish.results import chart
-from pinterest_pipeline.tables import Lake
-from tests.bundle.resolver import GIVEN, load
 from tests.notebooks.conftest import IN_ORDER, Workspace
-from tests.notebooks.runner import FOLDER, NOTEBOOKS, Page, cells
-from tests.notebooks.stand_ins import DbUtils, FileSystem, Secrets, Widgets
-from tests.spark.landed import NAMES, keyed, land
-from tests.spark.streamed import Sender, sender
+from tests.support.bundle_resolver import GIVEN, load
+from tests.support.notebook_runner import FOLDER, NOTEBOOKS, Page, cells
+from tests.support.stand_ins import FileSystem
 
 ROOT = Path(__file__).parents[2]
 OF_A_NOTEBOOK = {"trigger": "available_now"}  # a cell that never ended would not do to begin with
@@ -145,7 +138,7 @@ def test_a_notebook_finds_the_package_beside_it(name: str, tmp_path: Path) -> No
     run_alone(f"{opening(name)}\nimport pinterest_pipeline", tmp_path)
 
 
-@pytest.mark.parametrize(("name", "stage"), [("ingest", "ingest.raw"), ("refine", "refine")])
+@pytest.mark.parametrize(("name", "stage"), [("ingest", "ingest.raw"), ("refine", "refine.merging")])
 def test_what_handles_a_batch_arrives_where_the_package_is_unknown(name: str, stage: str, tmp_path: Path) -> None:
     sent = tmp_path / "sent"
     send = (

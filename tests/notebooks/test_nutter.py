@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.notebooks.conftest import Workspace
-from tests.notebooks.runner import FOLDER, run
-from tests.notebooks.stand_ins import DbUtils, Notebook, Widgets
-from tests.spark.landed import NAMES
+from tests.support.landed import NAMES
+from tests.support.notebook_runner import FOLDER, run
+from tests.support.stand_ins import DbUtils, Notebook, Widgets
 
 ROOT = Path(__file__).parents[2]
 TESTS = tuple(sorted(path.stem for path in (FOLDER / "tests").glob("*.py")))
@@ -56,18 +56,14 @@ def left(workspace: Workspace) -> list[object]:
 @pytest.mark.usefixtures("nutter")
 def test_batch(workspace: Workspace) -> None:
     found = outcomes(workspace, "test_batch", reader="files")
-    assert found == dict.fromkeys(
-        ["1_set_up", "2_bring_in", "3_publish", "4_explore"], ""
-    )
+    assert found == dict.fromkeys(["1_set_up", "2_bring_in", "3_publish", "4_explore"], "")
     assert left(workspace) == []
 
 
 @pytest.mark.usefixtures("nutter")
 def test_stream(workspace: Workspace) -> None:
     streams = workspace.sent.streams
-    found = outcomes(
-        workspace, "test_stream", prefix=NAMES.prefix, region=streams.region, endpoint=streams.endpoint
-    )
+    found = outcomes(workspace, "test_stream", prefix=NAMES.prefix, region=streams.region, endpoint=streams.endpoint)
     assert found == {"bring_in": ""}
     assert left(workspace) == []
 
@@ -96,5 +92,7 @@ def test_the_documented_command_has_nutters_own_options() -> None:
     given = dict(zip((name.removeprefix("--") for name in options[::2]), options[1::2], strict=True))
     inspect.signature(import_module("cli.nuttercli").NutterCLI.run).bind(None, pattern, cluster, **given)
     assert pattern.endswith("notebooks/tests/*")
-    widgets = {name: re.findall(r"widgets\.\w+\(\"(\w+)", (FOLDER / "tests" / f"{name}.py").read_text()) for name in TESTS}
+    widgets = {
+        name: re.findall(r"widgets\.\w+\(\"(\w+)", (FOLDER / "tests" / f"{name}.py").read_text()) for name in TESTS
+    }
     assert json.loads(given["notebook_params"]).keys() <= {each for names in widgets.values() for each in names}

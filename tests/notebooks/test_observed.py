@@ -9,13 +9,13 @@ import pytest
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline.deploy.dashboard import Panel, answers, health
 from pinterest_pipeline.entities import ENTITIES, USER, Rule
-from pinterest_pipeline.sharing import create_views, grants
-from pinterest_pipeline.tables import Lake, quoted
-from tests.bundle.resolver import GIVEN, load
+from pinterest_pipeline.lake.tables import Lake, quoted
+from pinterest_pipeline.publish.sharing import create_views, grants
 from tests.notebooks.conftest import Workspace
-from tests.notebooks.runner import Page
+from tests.support.bundle_resolver import GIVEN, load
+from tests.support.notebook_runner import Page
+from tooling.databricks_setup.bundle.dashboard import Panel, answers, health
 
 ROOT = Path(__file__).parents[2]
 GROUP = "pinterest analysts`; --"

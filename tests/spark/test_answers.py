@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline.publish import ANSWERS, Answer, answered
-from tests.spark.answering import Post, Rows, ask, named, tables
-from tests.spark.reference import REFERENCE
+from pinterest_pipeline.publish.answers import ANSWERS, Answer
+from pinterest_pipeline.publish.publishing import answered
+from tests.support.answering import Post, Rows, ask, named, tables
+from tests.support.reference import REFERENCE
 
 SEED = 20181021
 CHOICES: dict[str, list[Any]] = {

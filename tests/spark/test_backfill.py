@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline import backfill, jobs
-from pinterest_pipeline import refine as refining
-from pinterest_pipeline.cleaning import judge
+from pinterest_pipeline import jobs
 from pinterest_pipeline.entities import USER
-from pinterest_pipeline.tables import Lake
-from tests.spark.landed import NAMES, bring_in, keyed, land
-from tests.spark.streamed import clean, runs
+from pinterest_pipeline.lake.tables import Lake
+from pinterest_pipeline.refine import backfill
+from pinterest_pipeline.refine import merging as refining
+from pinterest_pipeline.refine.rules import judge
+from tests.support.landed import NAMES, bring_in, keyed, land
+from tests.support.streamed import clean, runs
 
 DAY, NEXT_DAY = datetime(2024, 5, 1, 12, tzinfo=UTC), datetime(2024, 5, 2, tzinfo=UTC)
 

@@ -9,15 +9,17 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline import refine as refining
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.ingest import landing as ingest
-from pinterest_pipeline.ingest.landing import Reader, ingest_landing
-from pinterest_pipeline.publish import ANSWERS, publish
-from pinterest_pipeline.refine import replay
-from pinterest_pipeline.tables import Lake, table_version
-from tests.spark.landed import NAMES, bring_in, keyed, land, mend, record
+from pinterest_pipeline.ingest import files as ingest
+from pinterest_pipeline.ingest.files import ingest_landing
+from pinterest_pipeline.ingest.readers import Reader
+from pinterest_pipeline.lake.tables import Lake, table_version
+from pinterest_pipeline.publish.answers import ANSWERS
+from pinterest_pipeline.publish.publishing import publish
+from pinterest_pipeline.refine import merging as refining
+from pinterest_pipeline.refine.merging import replay
+from tests.support.landed import NAMES, bring_in, keyed, land, mend, record
 
 Pass = Callable[[], None]
 FIRST_WRITTEN = time.time() - 3600

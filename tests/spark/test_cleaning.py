@@ -6,10 +6,10 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline.cleaning import count, judge, moment
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER, Entity
-from tests.spark.judged import WHITE_SPACE, cleaned, judged, read, reasons, verdicts
-from tests.spark.landed import record
+from pinterest_pipeline.refine.rules import count, judge, moment
+from tests.support.judged import WHITE_SPACE, cleaned, judged, read, reasons, verdicts
+from tests.support.landed import record
 
 MARKERS = [(column.name, marker) for column in PIN.source for marker in column.missing]
 

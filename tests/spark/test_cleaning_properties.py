@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline.cleaning import count, present_text, trimmed_text
 from pinterest_pipeline.entities import ENTITIES, PIN, Entity, Kind
-from tests.spark.judged import WHITE_SPACE, judged, read, verdicts
-from tests.spark.landed import record
+from pinterest_pipeline.refine.rules import count, present_text, trimmed_text
+from tests.support.judged import WHITE_SPACE, judged, read, verdicts
+from tests.support.landed import record
 
 # A failing example is shown as it was found: each step of shrinking it would be a Spark job too.
 thrifty = settings(max_examples=3, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])

@@ -7,10 +7,10 @@ from uuid import uuid4
 from pyspark.sql import Row, SparkSession
 
 from pinterest_pipeline.entities import ENTITIES
-from pinterest_pipeline.local.spark import CATALOG
-from pinterest_pipeline.publish import publish
-from pinterest_pipeline.tables import Lake, create_tables
-from tests.spark.landed import bring_in, keyed, land
+from pinterest_pipeline.lake.tables import Lake, create_tables
+from pinterest_pipeline.publish.publishing import publish
+from tests.support.landed import bring_in, keyed, land
+from tooling.local_cloud.spark.session import CATALOG
 
 EXECUTIONS = 186  # 150 is the aim: what is left is mostly looks at the files of each scan
 

@@ -4,10 +4,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.ingest.aws_keys import KEY_COLUMNS, AwsKeys
-from pinterest_pipeline.ingest.credentials import keys_from_scope, keys_from_table
-from pinterest_pipeline.tables import Lake
-from tests.notebooks.stand_ins import DbUtils, Secrets
+from pinterest_pipeline.ingest.legacy_mount.aws_keys import KEY_COLUMNS, AwsKeys
+from pinterest_pipeline.ingest.legacy_mount.credentials import keys_from_scope, keys_from_table
+from pinterest_pipeline.lake.tables import Lake
+from tests.support.stand_ins import DbUtils, Secrets
 
 PAIR = ("AKIAOFTHETEST", "secret-of-the-test")
 

@@ -10,14 +10,17 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline import jobs, upkeep
+from pinterest_pipeline import jobs
 from pinterest_pipeline.entities import USER
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.live import catch_up
-from pinterest_pipeline.publish import Answer, publish, publishing
-from pinterest_pipeline.tables import Lake, create_tables
-from tests.spark.landed import bring_in, keyed, land, record
-from tests.spark.streamed import Sender
+from pinterest_pipeline.lake.tables import Lake, create_tables
+from pinterest_pipeline.maintenance import upkeep
+from pinterest_pipeline.publish import publishing
+from pinterest_pipeline.publish.answers import Answer
+from pinterest_pipeline.publish.publishing import publish
+from pinterest_pipeline.refine.live import catch_up
+from tests.support.landed import bring_in, keyed, land, record
+from tests.support.streamed import Sender
 
 TWO_DAYS = 2 * 24 * 3600
 HERS = {"first_name": "Xyq", "last_name": "Quxley"}

@@ -10,10 +10,11 @@ from pyspark.sql import SparkSession
 from pinterest_pipeline import jobs
 from pinterest_pipeline.entities import PIN, USER
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.publish import ANSWERS, Answer, publishing
-from pinterest_pipeline.tables import Lake
-from tests.spark.landed import NAMES, keyed, land
-from tests.spark.streamed import clean
+from pinterest_pipeline.lake.tables import Lake
+from pinterest_pipeline.publish import publishing
+from pinterest_pipeline.publish.answers import ANSWERS, Answer
+from tests.support.landed import NAMES, keyed, land
+from tests.support.streamed import clean
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

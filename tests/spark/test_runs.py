@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline.checkpoints import Batch
-from pinterest_pipeline.observe import Run, finished, flush, now, record, recorded
-from pinterest_pipeline.tables import Lake, table_version
+from pinterest_pipeline.lake.checkpoints import Batch
+from pinterest_pipeline.lake.runs import Run, finished, flush, now, record, recorded
+from pinterest_pipeline.lake.tables import Lake, table_version
 from tests.support.power import PowerCutError
 
 pytestmark = pytest.mark.entities()

@@ -12,12 +12,12 @@ from pyspark.sql import functions as sf
 from pinterest_pipeline import jobs
 from pinterest_pipeline.entities import USER
 from pinterest_pipeline.ingest.kinesis import NO_TEXT, Streams
-from pinterest_pipeline.live import catch_up
-from pinterest_pipeline.local.spark import CATALOG
-from pinterest_pipeline.refine import refine
-from pinterest_pipeline.tables import Lake, Origin
-from tests.spark.landed import bring_in, keyed, land
-from tests.spark.streamed import Sender, clean, only, runs, versions
+from pinterest_pipeline.lake.tables import Lake, Origin
+from pinterest_pipeline.refine.live import catch_up
+from pinterest_pipeline.refine.merging import refine
+from tests.support.landed import bring_in, keyed, land
+from tests.support.streamed import Sender, clean, only, runs, versions
+from tooling.local_cloud.spark.session import CATALOG
 
 Pass = Callable[[], None]
 

@@ -10,17 +10,18 @@ from threading import Barrier, Event
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline import refine as refining
 from pinterest_pipeline.entities import GEO, PIN, USER
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.ingest.landing import Reader, ingest_landing
-from pinterest_pipeline.live import catch_up, follow
-from pinterest_pipeline.refine import refine
-from pinterest_pipeline.streams import Outcome, retry_on_conflict
-from pinterest_pipeline.tables import Lake, Origin, create_tables
-from tests.integration.kafka import eventually
-from tests.spark.landed import NAMES, bring_in, keyed, land
-from tests.spark.streamed import Sender, clean, runs
+from pinterest_pipeline.ingest.files import ingest_landing
+from pinterest_pipeline.ingest.readers import Reader
+from pinterest_pipeline.lake.queries import Outcome, retry_on_conflict
+from pinterest_pipeline.lake.tables import Lake, Origin, create_tables
+from pinterest_pipeline.refine import merging as refining
+from pinterest_pipeline.refine.live import catch_up, follow
+from pinterest_pipeline.refine.merging import refine
+from tests.support.kafka import eventually
+from tests.support.landed import NAMES, bring_in, keyed, land
+from tests.support.streamed import Sender, clean, runs
 
 WAIT_SECONDS = 280
 POSTS = tuple(keyed(GEO, key, country=f"Land {key}") for key in range(12))

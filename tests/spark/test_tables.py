@@ -8,8 +8,7 @@ from pyspark.sql import SparkSession
 
 from pinterest_pipeline.entities import ENTITIES, USER
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.local.spark import CATALOG, attach_tables
-from pinterest_pipeline.tables import (
+from pinterest_pipeline.lake.tables import (
     LINEAGE,
     Lake,
     TableState,
@@ -20,6 +19,7 @@ from pinterest_pipeline.tables import (
     table_state,
     table_version,
 )
+from tooling.local_cloud.spark.session import CATALOG, attach_tables
 
 HOSTILE = ["it's", "a`b", "``", "\\", "\\'", "'; DROP TABLE pin; --", 'a "b"', "a\nb", "été", "%s {x} $y", "a.b c"]
 

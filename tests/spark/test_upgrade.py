@@ -11,14 +11,14 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline.cleaning import judge
 from pinterest_pipeline.entities import PIN, USER, Rule
-from pinterest_pipeline.live import catch_up
-from pinterest_pipeline.local.spark import CATALOG, attach_tables
-from pinterest_pipeline.tables import Lake, create_tables, table_version
-from tests.spark.earlier_lake import ARCHIVE, ROOT, SCHEMA
-from tests.spark.landed import bring_in, keyed, record
-from tests.spark.streamed import Sender, only
+from pinterest_pipeline.lake.tables import Lake, create_tables, table_version
+from pinterest_pipeline.refine.live import catch_up
+from pinterest_pipeline.refine.rules import judge
+from tests.support.earlier_lake import ARCHIVE, ROOT, SCHEMA
+from tests.support.landed import bring_in, keyed, record
+from tests.support.streamed import Sender, only
+from tooling.local_cloud.spark.session import CATALOG, attach_tables
 
 WRONG = [
     json.dumps(record(PIN, index="seven", follower_count="many: 3", is_image_or_video="gif", downloaded=-1)),

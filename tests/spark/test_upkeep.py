@@ -8,8 +8,8 @@ from pyspark.sql import SparkSession
 
 from pinterest_pipeline import jobs
 from pinterest_pipeline.entities import USER
-from pinterest_pipeline.refine import delete_records
-from pinterest_pipeline.tables import Lake
+from pinterest_pipeline.lake.tables import Lake
+from pinterest_pipeline.refine.merging import delete_records
 
 
 def payloads(spark: SparkSession, table: str) -> list[str]:

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline.kinesis_source import KinesisDataSource
-from pinterest_pipeline.local.engine import SMALL_WORK
-from pinterest_pipeline.local.kinesis import CREDENTIALS
-from pinterest_pipeline.local.processes import HOST, Service, free_port, listens
-from pinterest_pipeline.local.spark import local_spark
+from spark_kinesis import KinesisDataSource
 from tests.support import early_worker
+from tooling.local_cloud.kinesis import CREDENTIALS
+from tooling.local_cloud.processes import HOST, Service, free_port, listens
+from tooling.local_cloud.spark.engine import SMALL_WORK
+from tooling.local_cloud.spark.session import local_spark
 
 _START_SECONDS = 300
 

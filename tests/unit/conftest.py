@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.fake_api import FakeApi, fake_api
+from tests.support.fake_api import FakeApi, fake_api
 
 
 @pytest.fixture

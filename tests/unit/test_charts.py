@@ -12,7 +12,7 @@ from pinterest_pipeline.publish.charts.drawings import ANSWER_DRAWERS
 from pinterest_pipeline.publish.charts.fragment import INTEGRITY, PLOTLY
 from pinterest_pipeline.publish.charts.health import HEALTH_DRAWERS
 from pinterest_pipeline.publish.health import HEALTH
-from tests.unit.sample_report import HEALTH_ROWS
+from tests.support.sample_report import HEALTH_ROWS
 
 
 def _drawing(name: str, rows: Rows) -> Drawing:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pinterest_pipeline.checkpoints import Batch, batch_cut_off, folder, query_id, visible_folder
 from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.lake.checkpoints import Batch, batch_cut_off, folder, query_id, visible_folder
 
 
 def checkpoint(place: Path, begun: list[str], ended: list[str]) -> Path:

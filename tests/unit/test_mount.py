@@ -4,9 +4,9 @@ from collections.abc import Sequence
 import pytest
 
 from pinterest_pipeline.errors import SettingsError, StageError
-from pinterest_pipeline.ingest.aws_keys import AwsKeys
-from pinterest_pipeline.ingest.mount import MOUNT_POINT, mount, mounted_source, unmount
-from tests.notebooks.stand_ins import DbUtils, FileSystem, Mount, WorkspaceError
+from pinterest_pipeline.ingest.legacy_mount.aws_keys import AwsKeys
+from pinterest_pipeline.ingest.legacy_mount.mount import MOUNT_POINT, mount, mounted_source, unmount
+from tests.support.stand_ins import DbUtils, FileSystem, Mount, WorkspaceError
 
 HIDDEN = "wJalr/of+the=test"
 KEYS = AwsKeys("AKIAOFTHETEST", HIDDEN)

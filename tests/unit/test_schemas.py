@@ -3,9 +3,9 @@
 import pytest
 from jsonschema import Draft4Validator, Draft202012Validator
 
+from pinterest_pipeline.contracts.schemas import json_schema
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER, Entity
-from pinterest_pipeline.local.generator import generate
-from pinterest_pipeline.schemas import json_schema
+from tooling.demo.sample_data.generator import generate
 
 Record = dict[str, object]
 

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import Entity, Names
-from pinterest_pipeline.tables import Origin
+from pinterest_pipeline.lake.tables import Origin
 
 NO_TEXT = "no UTF-8, as base64: "
 """In front of a payload whose bytes are no text. No JSON begins so, and refine turns it away with these words."""

@@ -6,11 +6,11 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as sf
 from pyspark.sql.streaming.query import StreamingQuery
 
-from pinterest_pipeline.checkpoints import Batch, folder
 from pinterest_pipeline.entities import Entity
-from pinterest_pipeline.observe import Counts, Run, counted, finished, now, record, spool_of
-from pinterest_pipeline.streams import AVAILABLE_NOW, BatchWriter, append_once, start_query
-from pinterest_pipeline.tables import Lake, Origin
+from pinterest_pipeline.lake.checkpoints import Batch, folder
+from pinterest_pipeline.lake.queries import AVAILABLE_NOW, BatchWriter, append_once, start_query
+from pinterest_pipeline.lake.runs import Counts, Run, counted, finished, now, record, spool_of
+from pinterest_pipeline.lake.tables import Lake, Origin
 
 QUERIES = "ingest_s3"
 """The folder of the queries' checkpoints."""

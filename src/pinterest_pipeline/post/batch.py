@@ -13,12 +13,12 @@ import httpx
 
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.errors import PostError
-from pinterest_pipeline.post.client import HOPELESS, ApiClient, Outcome, Pace
+from pinterest_pipeline.post.api.client import HOPELESS, ApiClient, Outcome, Pace
+from pinterest_pipeline.post.api.topic_routes import TopicRoute
 from pinterest_pipeline.post.dead_letters import append_dead_letters
 from pinterest_pipeline.post.progress import Mark, Progress, open_progress
 from pinterest_pipeline.post.records import Page, Record
-from pinterest_pipeline.post.source import Source
-from pinterest_pipeline.post.topics import TopicRoute
+from pinterest_pipeline.post.source.opening import Source
 
 _Work = TypeVar("_Work")
 _Result = TypeVar("_Result")

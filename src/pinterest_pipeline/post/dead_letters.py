@@ -15,10 +15,10 @@ from typing import IO, Any
 
 from pinterest_pipeline.entities import ENTITIES, Entity
 from pinterest_pipeline.errors import SettingsError, SourceError
-from pinterest_pipeline.post.folder import line_record
+from pinterest_pipeline.post.api.route import Refusal
 from pinterest_pipeline.post.progress import write_errors
 from pinterest_pipeline.post.records import Record, json_text, parsed_json, undecoded_flaw
-from pinterest_pipeline.post.route import Refusal
+from pinterest_pipeline.post.source.folder import line_record
 
 _CHUNK_BYTES = 2**20
 _ENTITIES = {entity.name: entity for entity in ENTITIES}

@@ -9,7 +9,7 @@ from heapq import merge
 from pinterest_pipeline.entities import ENTITIES, Entity
 from pinterest_pipeline.errors import SourceError
 from pinterest_pipeline.post.records import Record
-from pinterest_pipeline.post.source import Source
+from pinterest_pipeline.post.source.opening import Source
 
 Post = tuple[tuple[Entity, Record], ...]
 """The rows of one post, in the order of the tables and, within one, of the source."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from pinterest_pipeline.entities import ENTITIES, Entity
+from pinterest_pipeline.post.api.client import ApiClient
+from pinterest_pipeline.post.api.topic_routes import TopicRoute
 from pinterest_pipeline.post.batch import PostSettings, Tally
-from pinterest_pipeline.post.client import ApiClient
 from pinterest_pipeline.post.dead_letters import DeadLetters
-from pinterest_pipeline.post.topics import TopicRoute
 
 
 def post_again(

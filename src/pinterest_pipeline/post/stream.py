@@ -15,16 +15,16 @@ import httpx
 
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.errors import SettingsError
-from pinterest_pipeline.post.answers import StoppedError
-from pinterest_pipeline.post.client import ApiClient, Outcome, Pace, check_api
+from pinterest_pipeline.post.api.client import ApiClient, Outcome, Pace, check_api
+from pinterest_pipeline.post.api.responses import StoppedError
+from pinterest_pipeline.post.api.stream_routes import RecordRoute, StreamRoute
+from pinterest_pipeline.post.batch_buffer import Fill
 from pinterest_pipeline.post.dead_letters import append_dead_letters
-from pinterest_pipeline.post.gathering import Fill
-from pinterest_pipeline.post.kinesis import RecordRoute, StreamRoute
-from pinterest_pipeline.post.lane import Lane, StreamTally
 from pinterest_pipeline.post.pacing import Pacer
 from pinterest_pipeline.post.posts import Posts
 from pinterest_pipeline.post.rounds import random_order
-from pinterest_pipeline.post.source import Source
+from pinterest_pipeline.post.source.opening import Source
+from pinterest_pipeline.post.stream_worker import Lane, StreamTally
 
 __all__ = ["StreamSettings", "StreamTally", "post_stream"]
 

@@ -10,9 +10,9 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import ENTITIES
-from pinterest_pipeline.observe import Run, append_runs, finished, now
+from pinterest_pipeline.lake.runs import Run, append_runs, finished, now
+from pinterest_pipeline.lake.tables import Lake, TableState, existing_tables, table_state
 from pinterest_pipeline.publish.answers import ANSWERS, Answer
-from pinterest_pipeline.tables import Lake, TableState, existing_tables, table_state
 
 # The age groups of the questions; an unknown age, or one below 18, belongs to none.
 _WITH_AGE_GROUPS = """(SELECT *, CASE

@@ -2,10 +2,10 @@
 
 from pyspark.sql import DataFrame, SparkSession
 
+from pinterest_pipeline.lake.tables import Lake
 from pinterest_pipeline.publish.answers import ANSWERS
 from pinterest_pipeline.publish.charts import draw, html
 from pinterest_pipeline.publish.health import HEALTH
-from pinterest_pipeline.tables import Lake
 
 
 def result(spark: SparkSession, lake: Lake, name: str) -> DataFrame:

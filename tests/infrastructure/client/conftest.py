@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pinterest_pipeline.aws.archives import read_archives
-from pinterest_pipeline.local.broker import LOGGING
-from pinterest_pipeline.local.jars import jars
 from tests.infrastructure.client.sandbox import ARCHIVES, Sandbox
+from tooling.aws_setup.archives import read_archives
+from tooling.local_cloud.jars import jars
+from tooling.local_cloud.kafka.broker import LOGGING
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from botocore.credentials import Credentials
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
-from tests.integration.authority import write_certificates
+from tests.support.authority import write_certificates
 
 HOST = "localhost"
 REFUSAL = "the stand-in lets nobody in"

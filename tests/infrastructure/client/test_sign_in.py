@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from botocore.credentials import Credentials
 
-from pinterest_pipeline.aws.archives import Archive, read_archives
-from pinterest_pipeline.local.jars import jars, java
 from tests.infrastructure.client.msk import HOST, OPENS_TRUST, REFUSAL, Door, is_signed, msk_door
 from tests.infrastructure.client.sandbox import ARCHIVES, Sandbox
+from tooling.aws_setup.archives import Archive, read_archives
+from tooling.local_cloud.jars import jars, java
 
 IAM: Archive = read_archives(ARCHIVES)["aws-msk-iam-auth"]
 REGION = "eu-west-1"

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pinterest_pipeline.local.broker import start_broker
-from pinterest_pipeline.local.jars import java
-from pinterest_pipeline.local.processes import free_port
 from tests.infrastructure.client.sandbox import Sandbox, kafka_archive
+from tooling.local_cloud.jars import java
+from tooling.local_cloud.kafka.broker import start_broker
+from tooling.local_cloud.processes import free_port
 
 # The real tool, without the two arguments by which it would sign in.
 TOOL = """\

@@ -1,0 +1,16 @@
+"""A Spark data source named `kinesis`, for Spark outside Databricks; it stands alone, see its README.md.
+
+The way through it, from Spark's calls to Kinesis':
+
+- `source`: the classes that Spark calls, with their `options` (`timestamps` reads times) and `metrics`.
+- On the driver `planning` says where a batch ends: `stream_planning` for each stream, `shard_planning` for each shard,
+  where `backlog_search` finds the end of a backlog. What is decided are `positions` (the checkpoint), and `ranges`
+  between them, in the order that `shards` gives.
+- In a task `reading` fetches ranges, at the pace of `pacing`, through `buffers`, as `arrow` batches.
+- Both ask by `cursors`, a place in a shard, and `client`, the only one that calls Kinesis, connected by `sessions`.
+"""
+
+from spark_kinesis.metrics import Meter, Progress, ShardProgress
+from spark_kinesis.source import KinesisDataSource, metered
+
+__all__ = ["KinesisDataSource", "Meter", "Progress", "ShardProgress", "metered"]

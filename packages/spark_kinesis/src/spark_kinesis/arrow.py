@@ -1,0 +1,68 @@
+"""Kinesis records as Arrow batches, in the columns that Databricks' source has."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql.types import StructType
+
+from spark_kinesis.client import Record
+
+COLUMNS = (
+    StructType()
+    .add("partitionKey", "string")
+    .add("data", "binary")
+    .add("stream", "string")
+    .add("shardId", "string")
+    .add("sequenceNumber", "string")
+    .add("approximateArrivalTimestamp", "timestamp")
+)
+"""The source's columns."""
+
+_TIME: pa.DataType = pa.timestamp("us", "UTC")
+_TYPES: dict[str, pa.DataType] = {
+    "partitionKey": pa.string(),
+    "data": pa.binary(),
+    "stream": pa.string(),
+    "shardId": pa.string(),
+    "sequenceNumber": pa.string(),
+    "approximateArrivalTimestamp": _TIME,
+}
+_SCHEMA = pa.schema(_TYPES)
+
+
+def to_batch(stream: str, shard: str, records: Sequence[Record]) -> pa.RecordBatch:
+    """Return the records of one shard as one batch.
+
+    Args:
+        stream: The stream's name.
+        shard: The shard's id.
+        records: As GetRecords gave them.
+    """
+    arrivals = [record["ApproximateArrivalTimestamp"] * 1000 for record in records]
+    columns: list[pa.Array[Any]] = [
+        pa.array([record["PartitionKey"] for record in records], pa.string()),
+        pa.array([record["Data"] for record in records], pa.binary()),
+        pa.repeat(stream, len(records)),
+        pa.repeat(shard, len(records)),
+        pa.array([record["SequenceNumber"] for record in records], pa.string()),
+        pa.array(arrivals, pa.int64()).cast(_TIME),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+
+
+def pack(batch: pa.RecordBatch) -> bytes:
+    """Return a batch as bytes that travel with a plan."""
+    return batch.serialize().to_pybytes()
+
+
+def unpack(packed: bytes) -> pa.RecordBatch:
+    """Return the batch that `pack` packed."""
+    return pa.ipc.read_record_batch(pa.py_buffer(packed), _SCHEMA)
+
+
+def data_bytes(batch: pa.RecordBatch) -> int:
+    """Return the bytes of the records' data."""
+    total = pc.sum(pc.binary_length(cast("pa.BinaryArray", batch.column("data"))))
+    return int(total.as_py() or 0)

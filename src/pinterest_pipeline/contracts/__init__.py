@@ -1,0 +1,1 @@
+"""What is generated from the declarations: JSON schemas and the data dictionary."""

@@ -1,0 +1,1 @@
+"""The DBFS mount with keys from a Delta table: the legacy way to S3."""

@@ -1,0 +1,357 @@
+"""The Delta tables: their names, columns and properties, made from the declaration and evolved with it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Row, SparkSession
+
+from pinterest_pipeline.entities import ENTITIES, CleanColumn, Entity
+from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.lake.upgrade import fill_rejections
+
+FIRST_BATCH = "_first_batch"
+
+
+class Origin(StrEnum):
+    """How a record came into its raw table."""
+
+    S3 = "s3"
+    """In a file of the Kafka sink."""
+    KINESIS = "kinesis"
+    """Through a Kinesis stream."""
+
+
+LINEAGE = (
+    CleanColumn("_arrived_at", "TIMESTAMP", "When the record that this row was made from arrived.", ()),
+    CleanColumn("_position", "STRING", "Where that record stands: file and line, or shard and sequence number.", ()),
+    CleanColumn(FIRST_BATCH, "STRING", "The batch that saw this key first.", ()),
+    CleanColumn("_extra", "MAP<STRING, STRING>", "Fields of the record that the declaration does not know.", ()),
+)
+"""What every clean table carries behind its declared columns. `_arrived_at` and `_position` order two records of
+one key: the newest wins."""
+
+RAW = (
+    CleanColumn("payload", "STRING", "The record's text, untouched; bytes that are no UTF-8 in base64.", ()),
+    CleanColumn("origin", "STRING", "How it came: s3 or kinesis.", ()),
+    CleanColumn("position", "STRING", "Where it stands: file and line, or shard and sequence number.", ()),
+    CleanColumn("arrived_at", "TIMESTAMP", "When its file was written, or Kinesis took it.", ()),
+    CleanColumn("batch_id", "STRING", "The query and batch that brought it in.", ()),
+)
+
+QUARANTINE = (
+    *RAW,
+    CleanColumn("reasons", "ARRAY<STRING>", "The texts of its rejections. Deprecated: gone in the next version.", ()),
+    CleanColumn("refined_in", "STRING", "The query and batch that turned it away.", ()),
+    CleanColumn(
+        "rejections",
+        "ARRAY<STRUCT<rule: STRING, column: STRING, text: STRING>>",
+        "Every rule that it breaks, the field that breaks it, and what was expected and found.",
+        (),
+    ),
+)
+
+RUNS = (
+    CleanColumn("stage", "STRING", "ingest, refine, replay or publish.", ()),
+    CleanColumn("subject", "STRING", "The entity, or the answer.", ()),
+    CleanColumn("batch", "STRING", "The query and batch, or what publish read.", ()),
+    CleanColumn("rows_read", "BIGINT", "Rows that came in.", ()),
+    CleanColumn("rows_kept", "BIGINT", "Rows that the stage added.", ()),
+    CleanColumn("rows_rejected", "BIGINT", "Rows that went to quarantine.", ()),
+    CleanColumn("rows_replaced", "BIGINT", "Rows that are no longer there, or never were, since a newer one is.", ()),
+    CleanColumn("oldest_arrival", "TIMESTAMP", "When the oldest row of the batch arrived.", ()),
+    CleanColumn("newest_arrival", "TIMESTAMP", "When the newest row of the batch arrived.", ()),
+    CleanColumn(
+        "latency_p50_seconds", "DOUBLE", "From arrival to commit, for half of its rows at most; streams only.", ()
+    ),
+    CleanColumn("latency_p99_seconds", "DOUBLE", "The same for 99 of 100 rows.", ()),
+    CleanColumn("started_at", "TIMESTAMP", "When the stage took the batch up.", ()),
+    CleanColumn("finished_at", "TIMESTAMP", "When it had committed it.", ()),
+)
+
+_MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")
+_FIRST_LOOK = 10  # entries of a history
+_DELETION_VECTORS = {"delta.enableDeletionVectors": "true"}
+RETENTION = {
+    "delta.logRetentionDuration": "interval 30 days",
+    "delta.deletedFileRetentionDuration": "interval 7 days",
+    "delta.checkpointInterval": "10",
+}
+"""How long Delta keeps what is old: its own defaults. `erase` changes them while it runs, and may die meanwhile."""
+
+_CONSTRAINT = "delta.constraints."
+_IDENTIFIED = {
+    "identified": f"origin IN ({', '.join(repr(str(origin)) for origin in Origin)}) AND position IS NOT NULL",
+}
+_ORDERED = {"ordered": " AND ".join(f"{column.name} IS NOT NULL" for column in LINEAGE[:2])}
+_SPACE = re.compile(r"\s+")  # Delta keeps a condition as a list of words
+
+
+def quoted(identifier: str) -> str:
+    """Return the identifier in backquotes, safe to stand in SQL."""
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def literal(text: str) -> str:
+    """Return the text as a SQL string literal, safe to stand in SQL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The schema that holds the pipeline's tables, and the full, quoted name of each.
+
+    Attributes:
+        catalog: The catalog, `spark_catalog` where there is no Unity Catalog.
+        schema: The schema inside it.
+    """
+
+    catalog: str
+    schema: str
+
+    @property
+    def full_schema(self) -> str:
+        """The schema's own name."""
+        return f"{quoted(self.catalog)}.{quoted(self.schema)}"
+
+    def table(self, name: str) -> str:
+        """Return the full name of any table of the schema."""
+        return f"{self.full_schema}.{quoted(name)}"
+
+    def raw(self, entity: Entity) -> str:
+        """Return the name of the table of records as they arrived."""
+        return self.table(f"{entity.name}_raw")
+
+    def clean(self, entity: Entity) -> str:
+        """Return the name of the table of rows with one row a key."""
+        return self.table(entity.name)
+
+    def quarantine(self, entity: Entity) -> str:
+        """Return the name of the table of records that are not clean."""
+        return self.table(f"{entity.name}_quarantine")
+
+    @property
+    def runs(self) -> str:
+        """The name of the table of what each run did."""
+        return self.table("runs")
+
+
+@dataclass(frozen=True)
+class TableDefinition:
+    """One table as it is to be.
+
+    Attributes:
+        name: Its name in the schema.
+        columns: Its columns in order.
+        about: Its comment.
+        clustering: The columns that it is clustered by.
+        key: The column that is never NULL from the start, where there is one.
+        checks: Conditions that every row meets, by the names of the constraints.
+        indexed: The columns whose smallest and largest values Delta's log holds; empty means every column. None has a
+            text that a person wrote: the log keeps the values of rows that are gone.
+        properties: Delta's other properties.
+    """
+
+    name: str
+    columns: tuple[CleanColumn, ...]
+    about: str
+    clustering: tuple[str, ...]
+    key: str | None = None
+    checks: Mapping[str, str] = field(default_factory=dict)
+    indexed: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def table_properties(self) -> dict[str, str]:
+        """All of Delta's properties but the constraints."""
+        indexed = {"delta.dataSkippingStatsColumns": ",".join(self.indexed)} if self.indexed else {}
+        return {**self.properties, **RETENTION, **indexed}
+
+    def create_statement(self, lake: Lake) -> str:
+        """Return the SQL that makes the table, where another job has not made it at the same moment.
+
+        Args:
+            lake: Where it is to be.
+        """
+        columns = ",\n  ".join(_described(column, self.key) for column in self.columns)
+        constraints = {_CONSTRAINT + name: condition for name, condition in self.checks.items()}
+        pairs = self.table_properties | constraints
+        properties = ",\n  ".join(f"{literal(name)} = {literal(value)}" for name, value in pairs.items())
+        return (
+            f"CREATE TABLE IF NOT EXISTS {lake.table(self.name)} (\n  {columns}\n)\nUSING DELTA\n{_clustered(self)}\n"
+            f"COMMENT {literal(self.about)}\nTBLPROPERTIES (\n  {properties}\n)"
+        )
+
+
+def definitions() -> Iterator[TableDefinition]:
+    """Return every table but the answers, which publish makes from their queries."""
+    for entity in ENTITIES:
+        yield TableDefinition(
+            f"{entity.name}_raw",
+            RAW,
+            f"{entity.about} As it arrived.",
+            clustering=("arrived_at",),
+            checks=_IDENTIFIED,
+            indexed=("arrived_at", "origin", "position", "batch_id"),
+            # Only `erase` removes rows. It rewrites their files, so that no deleted row stays in one.
+            properties={"delta.appendOnly": "false"},
+        )
+        key = entity.clean[0].name
+        yield TableDefinition(
+            entity.name,
+            (*entity.clean, *LINEAGE),
+            entity.about,
+            clustering=(key,),
+            key=key,
+            checks=_ORDERED,
+            indexed=(key, *(column.name for column in LINEAGE if not column.type.startswith("MAP"))),
+            properties=_DELETION_VECTORS,
+        )
+        yield TableDefinition(
+            f"{entity.name}_quarantine",
+            QUARANTINE,
+            f"{entity.about} Turned away.",
+            clustering=("arrived_at",),
+            checks=_IDENTIFIED,
+            indexed=("arrived_at", "origin", "position", "batch_id", "refined_in"),
+            properties=_DELETION_VECTORS,
+        )
+    yield TableDefinition(
+        "runs",
+        RUNS,
+        "What each run read, kept, turned away and replaced.",
+        clustering=("finished_at",),
+        checks={"named": "stage IS NOT NULL AND subject IS NOT NULL"},
+        properties={"delta.appendOnly": "true"},
+    )
+
+
+def create_statements() -> str:
+    """Return the SQL of every table as one script, with `${catalog}` and `${schema}` in the place of their names."""
+    lake = Lake("${catalog}", "${schema}")
+    return "".join(f"{definition.create_statement(lake)};\n\n" for definition in definitions())
+
+
+def create_tables(spark: SparkSession, lake: Lake) -> None:
+    """Create the schema and every table that is not there; bring every other one to its definition, without a rewrite.
+
+    Args:
+        spark: The session.
+        lake: Where the tables live.
+    """
+    # Where the bundle has made the schema, the job's identity needs no right to make one.
+    if not spark.catalog.databaseExists(lake.full_schema):
+        spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.full_schema}")
+    there = existing_tables(spark, lake)
+    for definition in definitions():
+        if definition.name in there:
+            _evolve(spark, lake.table(definition.name), definition)
+        else:
+            spark.sql(definition.create_statement(lake))
+    for entity in ENTITIES:
+        if f"{entity.name}_quarantine" in there:
+            fill_rejections(spark, lake.quarantine(entity))
+
+
+def existing_tables(spark: SparkSession, lake: Lake) -> set[str]:
+    """Return the names of all tables of the schema, by one query.
+
+    Args:
+        spark: The session.
+        lake: The schema.
+    """
+    return {row["tableName"] for row in spark.sql(f"SHOW TABLES IN {lake.full_schema}").collect()}
+
+
+def _evolve(spark: SparkSession, name: str, wanted: TableDefinition) -> None:
+    """Change what differs from the definition; a column or constraint that it does not have stays."""
+    for change in _changes(spark, name, wanted):
+        spark.sql(f"ALTER TABLE {name} {change}")
+
+
+def _changes(spark: SparkSession, name: str, wanted: TableDefinition) -> Iterator[str]:
+    schema, detail = spark.table(name).schema, spark.sql(f"DESCRIBE DETAIL {name}").collect()[0]
+    comments = {column.name: column.metadata.get("comment") for column in schema}
+    added = [_described(column) for column in wanted.columns if column.name not in comments]
+    if added:
+        yield f"ADD COLUMNS ({', '.join(added)})"
+    for column in wanted.columns:
+        if column.name in comments and comments[column.name] != column.about:
+            yield f"ALTER COLUMN {quoted(column.name)} COMMENT {literal(column.about)}"
+    properties = detail["properties"]
+    changed = {key: value for key, value in wanted.table_properties.items() if properties.get(key) != value}
+    if changed:
+        yield f"SET TBLPROPERTIES ({', '.join(f'{literal(key)} = {literal(value)}' for key, value in changed.items())})"
+    if tuple(detail["clusteringColumns"]) != wanted.clustering:
+        yield _clustered(wanted)
+    for check, condition in wanted.checks.items():
+        there = properties.get(_CONSTRAINT + check)
+        if there is not None and _SPACE.sub("", there) == _SPACE.sub("", condition):
+            continue
+        if there is not None:
+            yield f"DROP CONSTRAINT {quoted(check)}"
+        yield f"ADD CONSTRAINT {quoted(check)} CHECK ({condition})"
+
+
+def _clustered(table: TableDefinition) -> str:
+    return f"CLUSTER BY ({', '.join(map(quoted, table.clustering))})"
+
+
+def _described(column: CleanColumn, key: str | None = None) -> str:
+    required = " NOT NULL" if column.name == key else ""
+    return f"{quoted(column.name)} {column.type}{required} COMMENT {literal(column.about)}"
+
+
+@dataclass(frozen=True)
+class TableState:
+    """Where a Delta table stands.
+
+    Attributes:
+        version: Its newest version.
+        changed: The newest version that changed its rows: maintenance moves them about and changes none. -1 where
+            nothing else is left in the history.
+    """
+
+    version: int
+    changed: int
+
+
+def table_state(spark: SparkSession, name: str) -> TableState:
+    """Return where a Delta table stands; reads no more of its history than the newest change needs.
+
+    Args:
+        spark: The session.
+        name: The table's full name.
+
+    Raises:
+        StageError: There is no such table.
+    """
+    limit = _FIRST_LOOK
+    while True:
+        history = _history(spark, name, limit)
+        changed = [row["version"] for row in history if row["operation"] not in _MAINTENANCE]
+        if changed or len(history) < limit:
+            return TableState(history[0]["version"], max(changed, default=-1))
+        limit *= 10
+
+
+def table_version(spark: SparkSession, name: str) -> int:
+    """Return the newest version of a Delta table.
+
+    Args:
+        spark: The session.
+        name: The table's full name.
+
+    Raises:
+        StageError: There is no such table.
+    """
+    return int(_history(spark, name, 1)[0]["version"])
+
+
+def _history(spark: SparkSession, name: str, limit: int) -> list[Row]:
+    try:
+        return spark.sql(f"DESCRIBE HISTORY {name} LIMIT {limit}").select("version", "operation").collect()
+    except AnalysisException as error:
+        raise StageError(f"expected the Delta table {name}, found none; create the tables first") from error

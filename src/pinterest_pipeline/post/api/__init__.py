@@ -1,0 +1,1 @@
+"""The API as who posts sees it: routes, requests, signatures, responses."""

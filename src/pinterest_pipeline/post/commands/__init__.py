@@ -1,0 +1,1 @@
+"""The commands that post: their options, and what they show."""

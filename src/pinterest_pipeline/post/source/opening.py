@@ -1,0 +1,93 @@
+"""Where rows come from: `open_source` takes a database URL or a folder and hides which of the two it is."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from io import StringIO
+from pathlib import Path
+from typing import Protocol
+
+from dotenv.parser import parse_stream
+
+from pinterest_pipeline.entities import Entity
+from pinterest_pipeline.errors import SettingsError
+from pinterest_pipeline.post.records import Page, Place, Record
+from pinterest_pipeline.post.source.connection import SETTING, connect, database_url, one_line_errors, public_name
+from pinterest_pipeline.post.source.database import DatabaseSource, source_table
+from pinterest_pipeline.post.source.folder import FolderSource
+from pinterest_pipeline.private_files import read_private
+
+__all__ = ["Page", "Place", "Record", "Source", "open_source", "read_credentials", "source_table"]
+
+
+class Source(Protocol):
+    """Rows of the three entities, page by page, never a whole table in memory.
+
+    Attributes:
+        name: What progress is kept under; it holds no secret.
+        repeats_keys: Whether a key may come again on a later page: the order of the pages must then be kept.
+    """
+
+    name: str
+    repeats_keys: bool
+
+    def count(self, entity: Entity) -> int:
+        """Return how many rows there are."""
+        ...
+
+    def pages(self, entity: Entity, after: Place | None, size: int) -> Iterator[Page]:
+        """Yield the rows that follow a page's `last`, or all of them after None, about `size` a page."""
+        ...
+
+    def places(self, entity: Entity) -> Iterator[tuple[int | None, int]]:
+        """Yield the key and the position of every row, in the source's order; a position comes once."""
+        ...
+
+    def left(self) -> tuple[str, ...]:
+        """Say what is left for a later run, a line each."""
+        ...
+
+    def rows_at(self, entity: Entity, positions: Sequence[int]) -> list[tuple[Record, ...]]:
+        """Read the rows at each of these positions: one, none where it is gone, more where they share a key."""
+        ...
+
+
+def open_source(location: str, settings: Mapping[str, str] | None = None) -> Source:
+    """Open a source database or a folder of JSON-lines files.
+
+    Args:
+        location: Any SQLAlchemy URL, or a folder with pin.jsonl, geo.jsonl and user.jsonl. Empty: the URL is in
+            the settings.
+        settings: SOURCE_DATABASE_URL, _USER, _PASSWORD, _CA and _TLS; the environment's by default.
+
+    Raises:
+        SettingsError: The location or a setting cannot be used, or the URL's driver is missing.
+        SourceError: The source cannot be read or lacks a table, a column or a file.
+    """
+    settings = os.environ if settings is None else settings
+    location = location or settings.get(f"{SETTING}URL", "")
+    if not location:
+        raise SettingsError(
+            f"name the source: a database URL or a folder, or the URL in the environment as {SETTING}URL"
+        )
+    if "://" not in location:
+        return FolderSource(Path(location))
+    url = database_url(location, settings)
+    return DatabaseSource(connect(url, settings), public_name(url), partial(one_line_errors, url))
+
+
+def read_credentials(path: Path) -> dict[str, str]:
+    """Read NAME=value lines from a file that only its owner may read, written as for a shell.
+
+    `export`, quotes and # comments mean what they mean there; `$` is a sign like any other.
+
+    Raises:
+        SettingsError: The file cannot be read, others may read it too, or a line is not NAME=value.
+    """
+    found = dict[str, str]()
+    for binding in parse_stream(StringIO(read_private(path, "credentials file"))):
+        if binding.error or (binding.key is not None and binding.value is None):
+            raise SettingsError(f"line {binding.original.line} of the credentials file {path} is not NAME=value")
+        if binding.key is not None and binding.value is not None:
+            found[binding.key] = binding.value
+    return found

@@ -1,0 +1,1 @@
+"""From raw to clean and quarantine: one way for every record, whatever its origin."""

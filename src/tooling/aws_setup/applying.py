@@ -1,0 +1,155 @@
+"""Makes a deployment what its settings say: one stack after the other, each told what the ones before it gave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tooling.aws_setup import uploads
+from tooling.aws_setup.changes import dropped_on_failure, make_change_set
+from tooling.aws_setup.clients import aws_says
+from tooling.aws_setup.deployment import outputs
+from tooling.aws_setup.errors import AwsError
+from tooling.aws_setup.finishing import finish
+from tooling.aws_setup.operations import DEAD, GONE, HALF_REMOVED, event_ids, follow, state_of
+from tooling.aws_setup.rolling import HealthGate
+from tooling.aws_setup.stacks import HOLDS_DATA, Expected
+
+if TYPE_CHECKING:
+    from tooling.aws_setup.changes import ChangeSet
+    from tooling.aws_setup.deployment import Deployment, Show
+    from tooling.aws_setup.operations import State
+    from tooling.aws_setup.rolling import Attend
+    from tooling.aws_setup.stacks import Stack
+
+_HOW_TO_GO_ON = "take the setting back, or copy the data and apply with --allow-data-loss"
+
+
+def apply(deployment: Deployment, show: Show, *, allow_data_loss: bool = False) -> None:
+    """Make every wanted stack what the settings and templates say; what is so already is left alone.
+
+    A run that was cut off at any point is taken up by the next one: it waits for what CloudFormation is still doing,
+    removes what could not be made, and goes on.
+
+    Args:
+        deployment: The deployment.
+        show: What the person sees.
+        allow_data_loss: Whether what holds data may be replaced or removed.
+
+    Raises:
+        SettingsError: Something that must be uploaded is not there.
+        AwsError: AWS refuses or fails; what was made before stays.
+    """
+    uploads.check(deployment.settings)
+    if deployment.unwanted(deployment.states()):
+        _shrink(deployment, show, allow_data_loss=allow_data_loss)
+    for stack in deployment.stacks:
+        _bring_up(deployment, stack, show, allow_data_loss=allow_data_loss)
+    finish(deployment.clients, outputs(deployment.states()), show.note, deployment.poll_seconds)
+
+
+def _shrink(deployment: Deployment, show: Show, *, allow_data_loss: bool) -> None:
+    """Remove what the settings do not want any more, users before what they use.
+
+    So what is used is changed after its users: the link to the proxy goes before the proxy, Airflow before its way out.
+    """
+    states = deployment.states()
+    unwanted = deployment.unwanted(states)
+    held = [one for stack in unwanted for one in deployment.resources(stack, states[stack.name])]
+    lost = [f"{one.name} ({one.kind})" for one in held if one.kind in HOLDS_DATA]
+    if lost and not allow_data_loss:
+        raise AwsError(f"what the settings do not want any more holds data: {', '.join(lost)}; {_HOW_TO_GO_ON}")
+    for stack in reversed(deployment.catalogue):
+        if stack in unwanted:
+            show.note(f"removing {states[stack.name].name}: the settings do not want it any more")
+            remove(deployment, states[stack.name], show)
+        elif stack.name in states:
+            _bring_up(deployment, stack, show, allow_data_loss=allow_data_loss)
+
+
+def _bring_up(deployment: Deployment, stack: Stack, show: Show, *, allow_data_loss: bool) -> None:
+    client = deployment.clients.cloudformation
+    states = deployment.states()
+    state = _settled(deployment, states.get(stack.name), show)
+    known = deployment.known(states)
+    uploads.upload(deployment.clients.s3, deployment.settings, stack.name, known, show.note)
+    change_set = make_change_set(client, deployment.wish(stack, state, known, Expected()), deployment.poll_seconds)
+    show.stack(change_set.wish.stack, change_set.changes)
+    if change_set.executable:
+        with dropped_on_failure(client, change_set):
+            _guard(change_set, allow_data_loss=allow_data_loss)
+            before = event_ids(client, change_set.stack)
+        with aws_says(f"{change_set.wish.stack}: the change cannot be started"):
+            client.execute_change_set(ChangeSetName=change_set.identity)
+        _watch(deployment, change_set.stack, show, before)
+
+
+def _watch(deployment: Deployment, stack: str, show: Show, before: frozenset[str] | None) -> State:
+    client = deployment.clients.cloudformation
+    state = state_of(client, stack)
+    if state is None:
+        raise AwsError(f"{stack} was removed by somebody else while it was being changed; apply again")
+    return follow(client, state, show.event, deployment.poll_seconds, before, _gate(deployment, state, show))
+
+
+def _settled(deployment: Deployment, state: State | None, show: Show) -> State | None:
+    """Return a stack in a state that can be changed; None where there is none."""
+    if state and state.under_way:
+        state = at_rest(deployment, state, show)
+    if state and state.status in DEAD:
+        show.note(f"{state.name} is {state.status}: removing what is left of it")
+        remove(deployment, state, show)
+        return None
+    if state and state.status == HALF_REMOVED:
+        raise AwsError(f"{state.name} is {state.status}: its removal failed; end it with destroy, then apply again")
+    if state and state.status == "UPDATE_ROLLBACK_FAILED":
+        raise AwsError(
+            f"{state.name} is stuck in {state.status}: mend what its events name, run `aws cloudformation "
+            f"continue-update-rollback --region {deployment.settings.region} --stack-name {state.name}`, then apply"
+        )
+    return state
+
+
+def _gate(deployment: Deployment, state: State, show: Show) -> Attend | None:
+    group = state.outputs.get("ClientGroup")
+    return HealthGate(deployment.clients, state.identity, group, show.note).attend if group else None
+
+
+def at_rest(deployment: Deployment, state: State, show: Show) -> State | None:
+    """Wait until CloudFormation is not at work on a stack any more, and return it; None where it is gone.
+
+    However that ends, it can be gone on from there: a failure is told, and raised by nobody.
+
+    Raises:
+        AwsError: AWS does not tell.
+    """
+    client = deployment.clients.cloudformation
+    show.note(f"{state.name} is {state.status}: waiting for what is under way")
+    try:
+        gate = _gate(deployment, state, show)
+        now: State | None = follow(client, state, show.event, deployment.poll_seconds, attend=gate)
+    except AwsError as failure:
+        show.note(str(failure))
+        now = state_of(client, state.identity)
+    return now if now and now.status != GONE else None
+
+
+def remove(deployment: Deployment, state: State, show: Show) -> None:
+    """Remove a stack and wait until it is gone.
+
+    Raises:
+        AwsError: AWS refuses or fails.
+    """
+    client = deployment.clients.cloudformation
+    before = event_ids(client, state.identity)
+    with aws_says(f"cannot remove {state.name}"):
+        client.delete_stack(StackName=state.identity)
+    follow(client, state, show.event, deployment.poll_seconds, before)
+
+
+def _guard(change_set: ChangeSet, *, allow_data_loss: bool) -> None:
+    lost = [change for change in change_set.changes if change.loses_data]
+    if lost and not allow_data_loss:
+        names = ", ".join(f"{change.resource} ({change.kind}: {', '.join(change.properties)})" for change in lost)
+        raise AwsError(
+            f"{change_set.wish.stack}: the change would remove or replace what holds data: {names}; {_HOW_TO_GO_ON}"
+        )

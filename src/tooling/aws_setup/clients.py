@@ -1,0 +1,158 @@
+"""The AWS services that are called, and what becomes of their errors: one line that says what to do."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from boto3.exceptions import Boto3Error
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+from pinterest_pipeline.errors import SettingsError
+from tooling.aws_setup.errors import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_apigateway import APIGatewayClient
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_kafka import KafkaClient
+    from mypy_boto3_kafkaconnect import KafkaConnectClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_rds import RDSClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sts import STSClient
+
+# Adaptive: CloudFormation throttles whoever looks at events often, and a long apply must outlast that.
+_CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 10}, connect_timeout=10, read_timeout=60)
+# Who nobody answers should hear of it before the tenth try.
+_FIRST_CALL = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=5, read_timeout=20)
+
+_NO_CREDENTIALS = "set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_HINTS = {
+    r"InvalidClientTokenId|UnrecognizedClient\w*|SignatureDoesNotMatch|InvalidAccessKeyId|AuthFailure": (
+        f"AWS does not know these credentials, or the account has not enabled this region; {_NO_CREDENTIALS}"
+    ),
+    r"ExpiredToken\w*|RequestExpired|TokenRefreshRequired": f"the credentials have expired; {_NO_CREDENTIALS}",
+    r"AccessDenied\w*|UnauthorizedOperation|NotAuthorized": "ask for the right that the message names",
+    r"OptInRequired|SubscriptionRequired\w*": "the account has not opted in to this region or service",
+    r"LimitExceeded\w*|\w*QuotaExceeded\w*": "ask for a higher quota in the console's Service Quotas",
+    r"Throttling\w*|RequestLimitExceeded|TooManyRequests\w*": "AWS throttles this account; try again in some minutes",
+}
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The services that the driver calls.
+
+    Attributes:
+        apigateway: Tells the account's role for logs.
+        autoscaling: Tells which machines of the REST proxy are new.
+        cloudformation: Makes, changes and removes everything.
+        s3: Takes uploads, and says whether buckets hold data.
+        kafka: Tells the brokers' addresses.
+        kafkaconnect: Tells how the connector fares.
+        ec2: Closes the network's default security group.
+        elbv2: Tells whether the REST proxy answers.
+        kinesis: Says whether the streams hold data.
+        rds: Removes a database, when it is told to.
+        kms: Removes the key, when it is told to.
+        sts: Tells which account this is.
+    """
+
+    apigateway: APIGatewayClient
+    autoscaling: AutoScalingClient
+    cloudformation: CloudFormationClient
+    s3: S3Client
+    kafka: KafkaClient
+    kafkaconnect: KafkaConnectClient
+    ec2: EC2Client
+    elbv2: ElasticLoadBalancingv2Client
+    kinesis: KinesisClient
+    rds: RDSClient
+    kms: KMSClient
+    sts: STSClient
+
+
+def open_clients(region: str, profile: str | None = None) -> Clients:
+    """Make the clients, for a region and the credentials of botocore's own chain.
+
+    Raises:
+        SettingsError: There is no such profile, or there are no credentials.
+    """
+    with aws_says("cannot use the AWS credentials"):
+        session = boto3.session.Session(profile_name=profile, region_name=region)
+        if session.get_credentials() is None:
+            raise NoCredentialsError
+        return Clients(
+            session.client("apigateway", config=_CONFIG),
+            session.client("autoscaling", config=_CONFIG),
+            session.client("cloudformation", config=_CONFIG),
+            session.client("s3", config=_CONFIG),
+            session.client("kafka", config=_CONFIG),
+            session.client("kafkaconnect", config=_CONFIG),
+            session.client("ec2", config=_CONFIG),
+            session.client("elbv2", config=_CONFIG),
+            session.client("kinesis", config=_CONFIG),
+            session.client("rds", config=_CONFIG),
+            session.client("kms", config=_CONFIG),
+            session.client("sts", config=_FIRST_CALL),
+        )
+
+
+@contextmanager
+def aws_says(doing: str) -> Iterator[None]:
+    """Turn botocore's errors into one line.
+
+    Args:
+        doing: What could not be done, the beginning of the line.
+
+    Raises:
+        SettingsError: There are no credentials to call with.
+        AwsError: AWS refused or could not be reached.
+    """
+    try:
+        yield
+    except (NoCredentialsError, ProfileNotFound, TokenRetrievalError, UnauthorizedSSOTokenError) as error:
+        raise SettingsError(f"{doing}: {error}; {_NO_CREDENTIALS}") from error
+    except EndpointConnectionError as error:
+        raise AwsError(f"{doing}: {error}; is there a network, and does the region have this service?") from error
+    except ClientError as error:
+        raise AwsError(f"{doing}: {in_words(error)}") from error
+    except (BotoCoreError, Boto3Error) as error:
+        raise AwsError(f"{doing}: {error}") from error
+
+
+def code_of(error: ClientError) -> str:
+    """Return AWS's code of an error."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def in_words(error: ClientError) -> str:
+    """Return what AWS said, on one line, with what to do about it where that is known."""
+    code = code_of(error)
+    message = " ".join(error.response.get("Error", {}).get("Message", "").split())
+    said = f"{message} ({code})" if message else code
+    hint = hint_for(code)
+    return f"{said}; {hint}" if hint else said
+
+
+def hint_for(code: str) -> str:
+    """Return what to do about an error code; empty where nothing better than AWS's own words is known."""
+    return next((hint for pattern, hint in _HINTS.items() if re.fullmatch(pattern, code)), "")

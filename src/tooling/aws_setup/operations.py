@@ -1,0 +1,251 @@
+"""What CloudFormation does while it does it: a stack's state, its events, and why it failed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tooling.aws_setup.clients import aws_says, hint_for
+from tooling.aws_setup.errors import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackEventTypeDef
+
+NEW = frozenset({"REVIEW_IN_PROGRESS"})
+"""A stack that is only a change set yet."""
+
+DEAD = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
+"""A stack that was never made: all that can be done with it is to remove what is left."""
+
+HALF_REMOVED = "DELETE_FAILED"
+GONE = "DELETE_COMPLETE"
+
+GOOD = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
+"""Where an operation ends that did what it should."""
+
+UNDER_WAY = "_IN_PROGRESS"
+
+_BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
+_MOST_SECONDS_TO_BEGIN = 120
+
+_FIRST_WAIT_SECONDS = 0.1
+# What CloudFormation says of resources that fell because another did.
+_CONSEQUENCE = ("cancelled", "canceled")
+
+
+@dataclass(frozen=True)
+class State:
+    """A stack as it is.
+
+    Attributes:
+        name: Its full name.
+        identity: Its ARN, which outlives it.
+        status: CloudFormation's word.
+        outputs: Its outputs.
+        parameters: What it was told.
+        changed: When it was last changed.
+    """
+
+    name: str
+    identity: str
+    status: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+    changed: datetime
+
+    @property
+    def there(self) -> bool:
+        """Whether it is made, in whatever state."""
+        return self.status not in NEW | DEAD | {GONE, HALF_REMOVED}
+
+    @property
+    def under_way(self) -> bool:
+        """Whether CloudFormation is at work on it."""
+        return self.status.endswith(UNDER_WAY) and self.status not in NEW
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of a stack.
+
+    Attributes:
+        identity: Its id.
+        at: When.
+        resource: The resource's name in the template; the stack's own name for the stack itself.
+        kind: The resource's type.
+        status: CloudFormation's word.
+        reason: Why, where there is something to say.
+    """
+
+    identity: str
+    at: datetime
+    resource: str
+    kind: str
+    status: str
+    reason: str
+
+    @property
+    def of_stack(self) -> bool:
+        """Whether it is about the stack itself."""
+        return self.kind == "AWS::CloudFormation::Stack"
+
+    @property
+    def ends(self) -> bool:
+        """Whether the stack is at rest with it."""
+        return self.of_stack and not self.status.endswith(UNDER_WAY)
+
+    @property
+    def is_cause(self) -> bool:
+        """Whether something failed by itself, not because something else had."""
+        return self.status.endswith("_FAILED") and not any(word in self.reason.lower() for word in _CONSEQUENCE)
+
+
+def waits(most: float) -> Iterator[None]:
+    """Wait between two looks, shortly at first and then ever longer: most answers are there at once.
+
+    Args:
+        most: The longest wait, in seconds.
+    """
+    seconds = min(most, _FIRST_WAIT_SECONDS)
+    while True:
+        yield
+        time.sleep(seconds)
+        seconds = min(most, 2 * seconds)
+
+
+def state_of(client: CloudFormationClient, name: str) -> State | None:
+    """Return a stack's state; None where there is no stack of that name or ARN.
+
+    Raises:
+        AwsError: AWS does not tell.
+    """
+    with aws_says(f"cannot look at the stack {name}"):
+        try:
+            found = client.describe_stacks(StackName=name)["Stacks"][0]
+        except ClientError as error:
+            # The code is ValidationError for all that can be wrong with a request.
+            if "does not exist" in str(error):
+                return None
+            raise
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    changed = found.get("LastUpdatedTime", found["CreationTime"])
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
+    return State(found["StackName"], found["StackId"], found["StackStatus"], outputs, parameters, changed)
+
+
+def follow(
+    client: CloudFormationClient,
+    state: State,
+    show: Callable[[Event], None],
+    poll_seconds: float,
+    before: frozenset[str] | None = None,
+    attend: Callable[[Sequence[Event]], None] | None = None,
+) -> State:
+    """Show a stack's events until CloudFormation is done with it.
+
+    The events are what counts: what is said of a stack's state may be older than they are.
+
+    Args:
+        client: The service.
+        state: The stack.
+        show: Shows an event.
+        poll_seconds: Time between two looks.
+        before: Ids of the events from before the operation was asked for; None where it is under way already.
+        attend: Is given what has happened so far, at every look: does what CloudFormation waits for.
+
+    Returns:
+        The stack as it then is.
+
+    Raises:
+        AwsError: The operation failed; the message names the first cause.
+    """
+    seen = set(_earlier(client, state.identity) if before is None else before)
+    happened: list[Event] = []
+    deadline = time.monotonic() + _MOST_SECONDS_TO_BEGIN
+    for _ in waits(poll_seconds):
+        fresh = events(client, state.identity, seen)
+        for event in fresh:
+            show(event)
+        seen |= {event.identity for event in fresh}
+        happened += fresh
+        if any(event.ends for event in fresh):
+            break
+        if attend:
+            attend(happened)
+        if not happened and time.monotonic() > deadline:
+            raise AwsError(f"{state.name}: CloudFormation does not begin with what it was asked for; try again")
+    ended = [event for event in happened if event.ends][-1]
+    now = state_of(client, state.identity)
+    if ended.status in GOOD | {GONE}:
+        return replace(now, status=ended.status) if now else replace(state, status=ended.status)
+    causes = [event for event in happened if event.is_cause]
+    raise AwsError(f"{state.name} is {ended.status}: {_cause(causes)}")
+
+
+def _earlier(client: CloudFormationClient, stack: str) -> frozenset[str]:
+    """Return the ids of the events from before the operation that is under way."""
+    found = events(client, stack, ())
+    starts = [place for place, event in enumerate(found) if event.of_stack and event.status in _BEGINNINGS]
+    return frozenset(event.identity for event in found[: starts[-1] if starts else 0])
+
+
+def events(client: CloudFormationClient, stack: str, seen: Iterable[str]) -> list[Event]:
+    """Return a stack's events that were not seen yet, the oldest first.
+
+    Raises:
+        AwsError: AWS does not tell.
+    """
+    known = frozenset(seen)
+    with aws_says(f"cannot read the events of {stack}"):
+        return [*reversed([*_new_events(client, stack, known)])]
+
+
+def event_ids(client: CloudFormationClient, stack: str) -> frozenset[str]:
+    """Return the ids of all events that a stack has.
+
+    Raises:
+        AwsError: AWS does not tell.
+    """
+    return frozenset(event.identity for event in events(client, stack, ()))
+
+
+def _new_events(client: CloudFormationClient, stack: str, known: frozenset[str]) -> Iterator[Event]:
+    # The newest come first: everything behind one that is known is known too.
+    for page in client.get_paginator("describe_stack_events").paginate(StackName=stack):
+        for found in page["StackEvents"]:
+            if found["EventId"] in known:
+                return
+            yield _event(found)
+
+
+def _event(found: StackEventTypeDef) -> Event:
+    return Event(
+        found["EventId"],
+        found["Timestamp"],
+        found.get("LogicalResourceId", ""),
+        found.get("ResourceType", ""),
+        found.get("ResourceStatus", ""),
+        found.get("ResourceStatusReason", ""),
+    )
+
+
+def _cause(causes: list[Event]) -> str:
+    # What is said of the stack sums up what is said of its resources; it counts where no resource says anything.
+    first = next((event for event in causes if not event.of_stack), causes[0] if causes else None)
+    if first is None:
+        return "CloudFormation gives no reason; look at the stack's events in the console"
+    reason = " ".join(first.reason.split())
+    return f"{first.resource} ({first.kind}) failed first: {reason}{_quota_hint(reason)}"
+
+
+def _quota_hint(reason: str) -> str:
+    low = reason.lower()
+    meant = "quota" in low or "maximum number" in low or ("limit" in low and "rate" not in low)
+    return f"; {hint_for('LimitExceeded')}" if meant else ""

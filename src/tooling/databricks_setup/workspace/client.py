@@ -1,0 +1,83 @@
+"""The workspace that is called, and what becomes of its errors: one line that says what to do."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.config import Config
+from databricks.sdk.errors import NotFound, PermissionDenied, TooManyRequests, Unauthenticated
+from databricks.sdk.errors.base import DatabricksError
+from requests import RequestException
+
+from pinterest_pipeline.errors import SettingsError
+from tooling.databricks_setup.errors import WorkspaceError
+
+_PROBE_SECONDS = 10
+_RETRY_SECONDS = 120
+_HTTP_SECONDS = 60
+
+_SIGN_IN = "sign in with `databricks auth login`, or set DATABRICKS_HOST and DATABRICKS_TOKEN"
+_HINTS: tuple[tuple[type[DatabricksError], str], ...] = (
+    (Unauthenticated, f"the workspace does not know this token or it has expired; {_SIGN_IN}"),
+    (PermissionDenied, "ask an administrator of the metastore for the right, or the owner of the object"),
+    (NotFound, "check the name that the message gives"),
+    (TooManyRequests, "the workspace limits the rate of calls; run this again in some minutes"),
+)
+
+
+def open_workspace(profile: str | None = None) -> WorkspaceClient:
+    """Make the client, for a profile of the Databricks CLI or for the environment.
+
+    Calls that a rate limit rejects are repeated by the SDK, after the time that the workspace asks for.
+
+    Raises:
+        SettingsError: There is no such profile, or there is nothing to sign in with.
+    """
+    # Its warnings are about guesses that it makes without harm; an error is raised as well.
+    logging.getLogger("databricks.sdk").setLevel(logging.ERROR)
+    try:
+        # The SDK asks the host about itself first, and goes on without an answer: that must not take minutes.
+        config = Config(profile=profile, http_timeout_seconds=_HTTP_SECONDS, retry_timeout_seconds=_PROBE_SECONDS)
+        config.retry_timeout_seconds = _RETRY_SECONDS
+        return WorkspaceClient(config=config)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot sign in to Databricks: {_one_line(error)}; {_SIGN_IN}") from error
+
+
+@contextmanager
+def workspace_says(doing: str) -> Iterator[None]:
+    """Turn the SDK's errors into one line.
+
+    Args:
+        doing: What could not be done, the beginning of the line.
+
+    Raises:
+        WorkspaceError: The workspace refused or could not be reached.
+    """
+    try:
+        yield
+    except DatabricksError as error:
+        raise WorkspaceError(f"cannot {doing}: {in_words(error)}") from error
+    except TimeoutError as error:
+        # The SDK's own, after all repetitions; what was answered to the last of them is its cause.
+        last = error.__cause__
+        why = in_words(last) if isinstance(last, DatabricksError) else _one_line(last or error)
+        raise WorkspaceError(f"cannot {doing}: given up after {_RETRY_SECONDS} seconds: {why}") from error
+    except RequestException as error:
+        hint = "is the host right, and is there a network?"
+        raise WorkspaceError(f"cannot {doing}: {_one_line(error)}; {hint}") from error
+    except (OSError, ValueError) as error:
+        # What the SDK raises where it cannot renew a token.
+        raise WorkspaceError(f"cannot {doing}: {_one_line(error)}; {_SIGN_IN}") from error
+
+
+def in_words(error: DatabricksError) -> str:
+    """Return what the workspace said, on one line, with what to do about it where that is known."""
+    said = _one_line(error) or type(error).__name__
+    hint = next((hint for kind, hint in _HINTS if isinstance(error, kind)), "")
+    return f"{said}; {hint}" if hint else said
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,1 @@
+"""Generated rows, and the source database that holds them."""

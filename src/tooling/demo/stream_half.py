@@ -1,0 +1,153 @@
+"""The stream half of the demo: posts flow into Kinesis and from there into the tables, beside everything else."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from time import sleep
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import SparkSession
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
+from pinterest_pipeline.entities import ENTITIES, Names
+from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.ingest.kinesis import Streams
+from pinterest_pipeline.lake.tables import Lake
+from pinterest_pipeline.post.posts import Posts
+from pinterest_pipeline.post.source.opening import Source
+from pinterest_pipeline.post.stream import StreamSettings, StreamTally, post_stream
+from pinterest_pipeline.refine.live import follow, query_name
+from tooling.demo.watch import SENT, Watch
+from tooling.local_cloud.cloud import LocalCloud
+from tooling.local_cloud.kinesis import REGION
+
+# Shorter, and the batches of three queries would take what the batch half has of the same two cores.
+_INTERVAL_SECONDS = 5.0
+_STARTS = 3
+_LOOK_SECONDS = 0.2
+
+Tallies = tuple[StreamTally, ...]
+"""What posting did, one an entity."""
+
+
+@dataclass(frozen=True)
+class Flowing:
+    """The stream half while it runs.
+
+    Attributes:
+        posting: What posting did, once it has ended.
+        following: Ends with the queries, and with their error.
+    """
+
+    posting: "Future[Tallies]"
+    following: "Future[None]"
+
+    def settle(self, spark: SparkSession) -> Tallies:
+        """Wait until every row is posted and what was posted is in the tables; the queries run on.
+
+        Args:
+            spark: The session of the queries.
+
+        Returns:
+            What posting did.
+
+        Raises:
+            PipelineError: Posting or a query failed.
+        """
+        tallies = self.posting.result()
+        while not _has_taken_everything(spark):
+            if self.following.done():
+                self.following.result()
+            sleep(_LOOK_SECONDS)
+        return tallies
+
+
+def _has_taken_everything(spark: SparkSession) -> bool:
+    names = [query_name(entity) for entity in ENTITIES]
+    active = {query.name: query for query in spark.streams.active}
+    if not active.keys() >= {*names}:
+        return False
+    queries = [active[name] for name in names]
+    try:
+        for query in queries:
+            query.processAllAvailable()
+    except StreamingQueryException:
+        return False
+    # One that was stopped, since another failed, says that it has taken everything whatever it left.
+    return all(query.isActive for query in queries)
+
+
+@dataclass(frozen=True)
+class StreamHalf:
+    """What flows from where to where.
+
+    Attributes:
+        names: The deployment's names.
+        cloud: The running local cloud.
+        lake: Where the tables are.
+        checkpoints: The folder of all checkpoints.
+        dead_letters: The file of the rows that could not be posted.
+        seconds: How long posting lasts, where the API takes rows so fast.
+    """
+
+    names: Names
+    cloud: LocalCloud
+    lake: Lake
+    checkpoints: str
+    dead_letters: Path
+    seconds: float
+
+    @contextmanager
+    def running(self, source: Source, session: "Future[SparkSession]", watch: Watch) -> Iterator[Flowing]:
+        """Post every row of the source and bring what comes to the tables, for as long as the block runs.
+
+        Args:
+            source: Where the rows come from.
+            session: The Spark session, once it is there.
+            watch: What is told of progress.
+
+        Yields:
+            What runs.
+
+        Raises:
+            PipelineError: The block has ended, and a query failed before.
+        """
+        stop = Event()
+        with ThreadPoolExecutor(2, thread_name_prefix="stream") as pool:
+            flowing = Flowing(
+                pool.submit(self._post, source, session, watch, stop), pool.submit(self._follow, session, stop)
+            )
+            try:
+                yield flowing
+            finally:
+                watch.say("stopping the streams")
+                stop.set()
+            flowing.following.result()
+
+    @property
+    def _streams(self) -> Streams:
+        return Streams(self.names, REGION, endpoint=self.cloud.kinesis_url)
+
+    def _post(self, source: Source, session: "Future[SparkSession]", watch: Watch, stop: Event) -> Tallies:
+        # Nobody would see rows flow that all had come before the queries.
+        session.result()
+        if not any(source.count(entity) for entity in ENTITIES):
+            return tuple(StreamTally(entity) for entity in ENTITIES)
+        posts = len(Posts(source))
+        settings = StreamSettings(
+            api=self.cloud.api_url,
+            names=self.names,
+            count=posts,
+            rate=posts / self.seconds,
+            dead_letters=self.dead_letters,
+        )
+        return post_stream(source, settings, lambda tally: watch.set(SENT, tally.entity, tally.sent), stop)
+
+    def _follow(self, session: "Future[SparkSession]", stop: Event) -> None:
+        # As a continuous job does: started again where it stopped. A busy machine can be too slow for Spark, which
+        # gives its Python workers ten seconds to come up.
+        retrying = Retrying(retry=retry_if_exception_type(StageError), stop=stop_after_attempt(_STARTS), reraise=True)
+        retrying(follow, session.result(), self.lake, self._streams, self.checkpoints, _INTERVAL_SECONDS, stop)

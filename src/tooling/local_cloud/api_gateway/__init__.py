@@ -1,0 +1,1 @@
+"""A stand-in for API Gateway: it executes infrastructure/api.yaml."""

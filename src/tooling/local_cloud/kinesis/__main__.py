@@ -1,0 +1,21 @@
+"""The emulated Kinesis as a service."""
+
+import argparse
+
+from pinterest_pipeline.console import run_script
+from tooling.local_cloud.kinesis.server import install, serve
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(description="Stand-in for Amazon Kinesis Data Streams.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--stream", action="append", default=[], help="a stream that is there from the start")
+    parser.add_argument("--shards", type=int, default=1, help="of each of these streams")
+    options = parser.parse_args()
+    install(options.stream, options.shards)
+    serve(options.port)
+
+
+if __name__ == "__main__":
+    run_script(main)

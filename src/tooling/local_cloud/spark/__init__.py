@@ -1,0 +1,1 @@
+"""Spark on one machine, tuned for small work."""

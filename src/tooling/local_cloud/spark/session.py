@@ -1,0 +1,109 @@
+"""A Spark session with Delta and Kinesis on one machine, tuned for it."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from pinterest_pipeline.lake.tables import Lake, literal
+from spark_kinesis import KinesisDataSource
+from tooling.local_cloud.jars import jars, java
+from tooling.local_cloud.spark import python_daemon
+from tooling.local_cloud.spark.engine import SMALL_WORK, EngineProfile
+
+DELTA = "io.delta:delta-spark_4.1_2.13:4.4.0"
+CATALOG = "spark_catalog"
+
+_LOCALHOST = "127.0.0.1"
+
+
+def local_spark(warehouse: Path, log: Path | None = None, engine: EngineProfile = SMALL_WORK) -> SparkSession:
+    """Start Spark, or take the session that runs, with its tables in this folder.
+
+    A session remembers no tables of an earlier one: `attach_tables` makes them known to it. Its Python workers find AWS
+    credentials, or do not, in the environment as it is now.
+
+    Args:
+        warehouse: The folder of the tables; made where it is missing.
+        log: The file that takes what Spark writes to stderr; the console does where it is not given.
+        engine: What size of work the session is tuned for; that of a session that runs stays as it is.
+
+    Returns:
+        The session, in UTC.
+
+    Raises:
+        LocalCloudError: Java is missing or too old, or Delta's jars cannot be had.
+    """
+    java()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    cores = os.cpu_count() or 1
+    settings = {
+        "spark.driver.bindAddress": _LOCALHOST,
+        "spark.driver.host": _LOCALHOST,
+        "spark.jars": ",".join(str(jar) for jar in jars(DELTA)),
+        "spark.driver.memory": "2g",
+        "spark.log.level": "ERROR",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.session.timeZone": "UTC",
+        # One partition a core, and one for Delta's snapshots: the defaults (200 and 50) cost seconds a small commit.
+        "spark.sql.shuffle.partitions": str(cores),
+        "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.sql.warehouse.dir": str(warehouse.resolve()),
+        "spark.python.daemon.module": python_daemon.MODULE,
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        **engine.configuration(),
+    }
+    builder = SparkSession.builder.master(f"local[{cores}]").appName("pinterest-pipeline")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    if log:
+        # py4j says on the console what a batch failed with; it stands in Spark's log, and in the error of its query.
+        logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    with _stderr_to(log) if log else nullcontext():
+        spark = builder.getOrCreate()
+    spark.dataSource.register(KinesisDataSource)
+    logging.getLogger().addFilter(is_no_interrupt)
+    return spark
+
+
+def is_no_interrupt(record: logging.LogRecord) -> bool:
+    """Say whether a log record is anything but a Ctrl-C: py4j logs one that meets a call to Spark, with its traceback.
+
+    Args:
+        record: The record.
+    """
+    return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
+
+
+@contextmanager
+def _stderr_to(log: Path) -> Iterator[None]:
+    """Give the JVM that is started inside another stderr than this process has."""
+    kept = os.dup(sys.stderr.fileno())
+    try:
+        with log.open("wb") as file:
+            os.dup2(file.fileno(), sys.stderr.fileno())
+        yield
+    finally:
+        os.dup2(kept, sys.stderr.fileno())
+        os.close(kept)
+
+
+def attach_tables(spark: SparkSession, warehouse: Path, lake: Lake) -> None:
+    """Make the tables that an earlier session left in the warehouse known to this one.
+
+    Args:
+        spark: The session.
+        warehouse: The folder of the tables.
+        lake: The schema they belong to.
+    """
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.full_schema}")
+    for log in sorted((warehouse / f"{lake.schema}.db").glob("*/_delta_log")):
+        folder = literal(str(log.parent.resolve()))
+        if not spark.catalog.tableExists(lake.table(log.parent.name)):
+            spark.sql(f"CREATE TABLE {lake.table(log.parent.name)} USING DELTA LOCATION {folder}")

