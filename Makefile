@@ -46,9 +46,10 @@ test-workspace:  ## the Spark tests that need nothing of this machine, in a work
 	@UV_PROJECT_ENVIRONMENT=.venvs/connect $(UV) sync --frozen --quiet --python 3.12 --only-group connect
 	@PYTHONPATH=src .venvs/connect/bin/python -m pytest --spark=workspace --catalog=$(CATALOG) $(IN_A_WORKSPACE) $(ARGS)
 
-lint: setup  ## formatting and lint
+lint: setup  ## formatting, lint, and the rules of who may import whom
 	$(RUN) ruff format --check
 	$(RUN) ruff check
+	$(RUN) lint-imports --no-cache --no-logo
 
 types: setup  ## mypy --strict
 	$(RUN) mypy
