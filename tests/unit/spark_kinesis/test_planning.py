@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from spark_kinesis.client import Client
 from spark_kinesis.errors import KinesisSourceError
-from spark_kinesis.metrics import ShardProgress
 from spark_kinesis.options import Options, parse
 from spark_kinesis.planning import Planner
 from spark_kinesis.positions import After, Finished, Offset
+from spark_kinesis.progress import ShardProgress
 from spark_kinesis.ranges import Generation
 from spark_kinesis.reading import read
 from tests.support.fake_kinesis import FakeKinesis

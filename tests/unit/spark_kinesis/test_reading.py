@@ -109,7 +109,7 @@ def test_records_become_the_documented_columns() -> None:
         "ApproximateArrivalTimestamp": 1_700_000_000_007,
     }
     (row,) = unpack(pack(to_batch("pins", "shard", [record]))).to_pylist()
-    assert list(row) == COLUMNS.fieldNames()
+    assert list(row) == list(COLUMNS)
     assert row["approximateArrivalTimestamp"].isoformat() == "2023-11-14T22:13:20.007000+00:00"
     assert (row["data"], row["stream"], row["shardId"]) == (b"\x00\xff", "pins", "shard")
 

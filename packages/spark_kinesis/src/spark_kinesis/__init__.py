@@ -10,7 +10,22 @@ The way through it, from Spark's calls to Kinesis':
 - Both ask by `cursors`, a place in a shard, and `client`, the only one that calls Kinesis, connected by `sessions`.
 """
 
-from spark_kinesis.metrics import Meter, Progress, ShardProgress
-from spark_kinesis.source import KinesisDataSource, metered
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from spark_kinesis.progress import Progress, ShardProgress
+
+if TYPE_CHECKING:
+    from spark_kinesis.metrics import Meter
+    from spark_kinesis.source import KinesisDataSource, metered
 
 __all__ = ["KinesisDataSource", "Meter", "Progress", "ShardProgress", "metered"]
+
+# Read only when they are asked for: the rest of the package can be used, and tested, without Spark.
+_NEED_SPARK = {"KinesisDataSource": "source", "Meter": "metrics", "metered": "source"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _NEED_SPARK:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_NEED_SPARK[name]}"), name)

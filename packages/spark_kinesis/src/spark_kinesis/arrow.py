@@ -5,31 +5,22 @@ from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql.types import StructType
 
 from spark_kinesis.client import Record
 
-COLUMNS = (
-    StructType()
-    .add("partitionKey", "string")
-    .add("data", "binary")
-    .add("stream", "string")
-    .add("shardId", "string")
-    .add("sequenceNumber", "string")
-    .add("approximateArrivalTimestamp", "timestamp")
-)
-"""The source's columns."""
+COLUMNS = {
+    "partitionKey": "string",
+    "data": "binary",
+    "stream": "string",
+    "shardId": "string",
+    "sequenceNumber": "string",
+    "approximateArrivalTimestamp": "timestamp",
+}
+"""The source's columns and their types in Spark."""
 
 _TIME: pa.DataType = pa.timestamp("us", "UTC")
-_TYPES: dict[str, pa.DataType] = {
-    "partitionKey": pa.string(),
-    "data": pa.binary(),
-    "stream": pa.string(),
-    "shardId": pa.string(),
-    "sequenceNumber": pa.string(),
-    "approximateArrivalTimestamp": _TIME,
-}
-_SCHEMA = pa.schema(_TYPES)
+_TYPES: dict[str, pa.DataType] = {"string": pa.string(), "binary": pa.binary(), "timestamp": _TIME}
+_SCHEMA = pa.schema({name: _TYPES[kind] for name, kind in COLUMNS.items()})
 
 
 def to_batch(stream: str, shard: str, records: Sequence[Record]) -> pa.RecordBatch:

@@ -1,35 +1,14 @@
 """What a query read of each shard. A Python source has no place in a query's progress: a meter collects it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyspark.accumulators import Accumulator, AccumulatorParam
 
+from spark_kinesis.progress import Progress
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-
-@dataclass(frozen=True)
-class ShardProgress:
-    """What tasks read of one shard.
-
-    Attributes:
-        stream: The stream's name.
-        shard: The shard's id.
-        records: Records, each once unless a task was tried again.
-        bytes: Bytes of their data.
-        millis_behind_latest: How far behind the shard's newest record reading stopped, as Kinesis said.
-    """
-
-    stream: str
-    shard: str
-    records: int
-    bytes: int
-    millis_behind_latest: int
-
-
-Progress = dict[tuple[str, str], ShardProgress]
-"""Progress by stream and shard."""
 
 
 class _Sum(AccumulatorParam[Progress]):

@@ -11,10 +11,10 @@ from spark_kinesis.arrow import data_bytes, to_batch, unpack
 from spark_kinesis.buffers import Buffer, StoppedError
 from spark_kinesis.client import Client, Page, Record
 from spark_kinesis.cursors import Cursor, lost_records
-from spark_kinesis.metrics import ShardProgress
 from spark_kinesis.options import Options
 from spark_kinesis.pacing import Pace, next_limit
 from spark_kinesis.positions import After, Finished
+from spark_kinesis.progress import ShardProgress
 from spark_kinesis.ranges import Generation, Range
 
 _LOG = logging.getLogger(__name__)

@@ -11,10 +11,11 @@ from pyspark.sql.types import StructType
 from spark_kinesis.arrow import COLUMNS
 from spark_kinesis.client import Client
 from spark_kinesis.errors import KinesisSourceError
-from spark_kinesis.metrics import Meter, Progress, ShardProgress
+from spark_kinesis.metrics import Meter
 from spark_kinesis.options import Options, parse
 from spark_kinesis.planning import Planner
 from spark_kinesis.positions import Json, Latest, Offset
+from spark_kinesis.progress import Progress, ShardProgress
 from spark_kinesis.ranges import Generation
 from spark_kinesis.reading import read
 from spark_kinesis.sessions import connect
@@ -56,7 +57,7 @@ class KinesisDataSource(DataSource):
         """
         # At load: what a reader of streams raises when it is made PySpark hides behind an error of its own.
         parse(self.options)
-        return COLUMNS
+        return _columns()
 
     def reader(self, schema: StructType) -> "KinesisBatchReader":
         """Return what reads from the initial position to the newest record.
@@ -156,10 +157,18 @@ def _client(options: Options) -> Client:
     return Client(connect(options))
 
 
+def _columns() -> StructType:
+    columns = StructType()
+    for name, kind in COLUMNS.items():
+        columns.add(name, kind)
+    return columns
+
+
 def _checked(options: Options, schema: StructType) -> Options:
-    if schema.simpleString() != COLUMNS.simpleString():
+    columns = _columns().simpleString()
+    if schema.simpleString() != columns:
         raise KinesisSourceError(
-            f"the kinesis source has the columns {COLUMNS.simpleString()}, found {schema.simpleString()}; "
+            f"the kinesis source has the columns {columns}, found {schema.simpleString()}; "
             "give it no schema of your own"
         )
     return options
