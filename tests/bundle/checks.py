@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr
 from importlib.metadata import distribution
 from typing import cast
-from unittest.mock import patch
 
 from databricks.bundles.alerts import Alert
 from databricks.bundles.dashboards import Dashboard
@@ -17,7 +16,7 @@ from databricks.bundles.secret_scopes import SecretScope
 from databricks.bundles.volumes import Volume
 
 import pinterest_pipeline
-from pinterest_pipeline import jobs
+from pinterest_pipeline.arguments import PARSERS, read
 from pinterest_pipeline.errors import SettingsError
 from tests.bundle.governance import lifecycle, permissions, tags, target, values
 from tests.support.bundle_resolver import Bundle, Tree
@@ -262,24 +261,18 @@ def _filled(text: str, values: Tree) -> str:
     return _JOB_PARAMETER.sub(lambda found: str(values.get(found[1])), text.replace(_INPUT, _AN_INPUT))
 
 
-class _AskedForSparkError(Exception):
-    pass
-
-
 def _refusals(task: Tree, arguments: list[str]) -> list[str]:
-    """Call the entry point up to the moment when it has read its arguments and asks for Spark."""
-    entry_point = getattr(jobs, task["python_wheel_task"]["entry_point"], None)
-    if entry_point is None:
-        return [f"{task['task_key']}: no function {task['python_wheel_task']['entry_point']}"]
+    """Let the entry point's parser read its arguments."""
+    entry_point = task["python_wheel_task"]["entry_point"]
+    if entry_point not in PARSERS:
+        return [f"{task['task_key']}: no function {entry_point}"]
     said = io.StringIO()
     try:
-        with redirect_stderr(said), patch.object(jobs, "session", side_effect=_AskedForSparkError):
-            entry_point(arguments)
-    except _AskedForSparkError:
-        return []
+        with redirect_stderr(said):
+            read(entry_point, arguments)
     except (SystemExit, SettingsError) as refusal:
         return [f"{task['task_key']}: {said.getvalue().splitlines()[-1:] or refusal}"]
-    return [f"{task['task_key']}: ran without Spark"]
+    return []
 
 
 def places(bundle: Bundle) -> list[str]:

@@ -1,9 +1,9 @@
 """The bundle holds together in every target, and each check that says so can also say no."""
 
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
-import pyspark
 import pytest
 
 from tests.bundle import checks, governance
@@ -261,7 +261,7 @@ def test_a_merge_of_a_list_of_aliases_is_one_of_them_all(copy: Path) -> None:
 
 def test_the_runtime_of_the_stream_has_the_spark_that_the_tests_run() -> None:
     sparks = {"17.3.x-scala2.13": "4.0", "18.x-scala2.13": "4.1"}  # the LTS versions with Spark 4
-    assert pyspark.__version__.startswith(sparks[load(ROOT, "prod").values["stream_spark_version"]])
+    assert version("pyspark").startswith(sparks[load(ROOT, "prod").values["stream_spark_version"]])
 
 
 def test_each_target_has_its_own_schema_prefix_and_job_name() -> None:

@@ -1,14 +1,15 @@
 """The wheel that the bundle installs is built by the bundle's own command and holds what the tasks call."""
 
+import ast
 import configparser
 import shlex
 import subprocess
 import zipfile
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from pinterest_pipeline.arguments import PARSERS
 from tests.bundle import checks
 from tests.support.bundle_resolver import load
 
@@ -44,9 +45,16 @@ def test_every_task_calls_an_entry_point_of_the_wheel(wheel: Path) -> None:
 
 
 def test_every_entry_point_of_the_wheel_is_a_function_of_the_package(wheel: Path) -> None:
-    for place in entry_points(wheel).values():
-        module, _, function = place.partition(":")
-        assert callable(getattr(import_module(module), function))
+    places = {place.partition(":")[::2] for place in entry_points(wheel).values()}
+    tree = ast.parse((ROOT / "src" / "pinterest_pipeline" / "jobs.py").read_text(encoding="utf-8"))
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+    assert {module for module, _ in places} == {"pinterest_pipeline.jobs"}
+    assert {function for _, function in places} <= functions
+
+
+def test_every_entry_point_of_the_wheel_has_its_arguments(wheel: Path) -> None:
+    assert entry_points(wheel).keys() == PARSERS.keys()
 
 
 def test_the_wheel_brings_nothing_that_the_workspace_has(wheel: Path) -> None:

@@ -1,0 +1,150 @@
+"""The arguments of the tasks of the bundle's jobs. Nothing here needs Spark: the bundle is checked without it."""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from enum import StrEnum
+
+from pinterest_pipeline.entities import Names
+from pinterest_pipeline.ingest.readers import Reader
+
+_ARGUMENTS = {
+    "catalog": "catalog of the pipeline's schema",
+    "schema": "schema of the pipeline's tables",
+    "prefix": "the deployment's id, in front of every topic and stream",
+    "landing": "folder or volume that the Kafka sink writes to",
+    "checkpoints": "folder or volume of the checkpoints",
+}
+
+
+_TYPES: Mapping[str, Callable[[str], object]] = {"prefix": Names}
+
+
+class Mode(StrEnum):
+    """How long the task `stream` goes on."""
+
+    CONTINUOUS = "continuous"
+    """Until a query fails or the run is cancelled."""
+    AVAILABLE_NOW = "available_now"
+    """Until everything is read that was there when it started; the only way on serverless compute."""
+
+
+def parser(*names: str) -> argparse.ArgumentParser:
+    """Return the argument parser of a task that takes these arguments, all of them required.
+
+    Args:
+        names: Of the arguments that several tasks take: catalog, schema, prefix, landing, checkpoints.
+    """
+    made = argparse.ArgumentParser()
+    for name in names:
+        made.add_argument(f"--{name}", required=True, type=_TYPES.get(name, str), help=_ARGUMENTS[name])
+    return made
+
+
+def tables_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `tables`, and of `replay`, which needs no more."""
+    return parser("catalog", "schema")
+
+
+def publish_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `publish`; an empty optional argument counts as not given."""
+    made = parser("catalog", "schema")
+    made.add_argument("--analysts", default="", help="group that may read clean, answers and runs; by default nobody")
+    return made
+
+
+def ingest_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `ingest`."""
+    made = parser("catalog", "schema", "prefix", "landing", "checkpoints")
+    made.add_argument("--reader", type=Reader, choices=list(Reader), default=Reader.AUTO_LOADER)
+    return made
+
+
+def refine_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `refine`."""
+    return parser("catalog", "schema", "checkpoints")
+
+
+def stream_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `stream`; an empty optional argument counts as not given."""
+    made = parser("catalog", "schema", "prefix", "checkpoints")
+    made.add_argument("--region", default="", help="AWS region of the streams; by default the one Spark runs in")
+    made.add_argument("--service-credential", default="", help="name of the service credential that may read them")
+    made.add_argument("--trigger", type=Mode, choices=list(Mode), default=Mode.CONTINUOUS)
+    made.add_argument("--interval-seconds", type=_interval, default=10.0, help="time between two batches, continuous")
+    return made
+
+
+def days_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `days`."""
+    made = argparse.ArgumentParser()
+    made.add_argument("--first", type=_day, required=True, help="first day of arrival, in UTC; empty: today")
+    made.add_argument("--last", type=_day, required=True, help="last day of arrival, in UTC; empty: today")
+    return made
+
+
+def erase_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `erase`; an empty age or date stands for one that is not known."""
+    made = parser("catalog", "schema", "checkpoints")
+    made.add_argument("--user-name", required=True, help="first and last name, as the clean table user holds it")
+    made.add_argument("--age", type=_years, required=True, help="age in years")
+    made.add_argument("--date-joined", type=_moment, required=True, help="such as 2018-08-24 07:56:22, in UTC")
+    return made
+
+
+def backfill_parser() -> argparse.ArgumentParser:
+    """Return the parser of the task `backfill`."""
+    made = parser("catalog", "schema", "prefix", "landing", "checkpoints")
+    made.add_argument("--day", type=_day, required=True, help="day of arrival, in UTC")
+    return made
+
+
+PARSERS: Mapping[str, Callable[[], argparse.ArgumentParser]] = {
+    "tables": tables_parser,
+    "ingest": ingest_parser,
+    "refine": refine_parser,
+    "stream": stream_parser,
+    "publish": publish_parser,
+    "replay": tables_parser,
+    "backfill": backfill_parser,
+    "days": days_parser,
+    "erase": erase_parser,
+    "upkeep": tables_parser,
+}
+"""The parser of each task."""
+
+
+def read(task: str, arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return a task's arguments.
+
+    Args:
+        task: The task's name.
+        arguments: The command line; that of the process where it is not given.
+
+    Raises:
+        SettingsError: The prefix cannot be one.
+        SystemExit: An argument is missing, unknown or wrong.
+    """
+    return PARSERS[task]().parse_args(arguments)
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text) if text else datetime.now(UTC).date()
+
+
+def _years(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _moment(text: str) -> datetime | None:
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _interval(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number of seconds from 0 up, got {text}")
+    return seconds
