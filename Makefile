@@ -26,7 +26,7 @@ else
 endif
 
 fast: setup lint types  ## lint, types and the tests that need no server and no Spark
-	$(RUN) pytest tests/unit tests/bundle $(ARGS)
+	$(RUN) python -m pytest -p tests.support.without_spark tests/unit tests/bundle $(ARGS)
 
 kills: setup java  ## kill the stream's driver at twenty moments: no record lost, none twice
 	KILLS=20 $(RUN) pytest tests/faults/test_stream_kill.py $(ARGS)
@@ -44,7 +44,7 @@ CATALOG ?= main
 test-workspace:  ## the Spark tests that need nothing of this machine, in a workspace, in schemas of their own in CATALOG=main
 	@scripts/setup.sh python
 	@UV_PROJECT_ENVIRONMENT=.venvs/connect $(UV) sync --frozen --quiet --python 3.12 --only-group connect
-	@PYTHONPATH=src .venvs/connect/bin/python -m pytest --spark=workspace --catalog=$(CATALOG) $(IN_A_WORKSPACE) $(ARGS)
+	@PYTHONPATH=src:packages/spark_kinesis/src .venvs/connect/bin/python -m pytest --spark=workspace --catalog=$(CATALOG) $(IN_A_WORKSPACE) $(ARGS)
 
 lint: setup  ## formatting, lint, and the rules of who may import whom
 	$(RUN) ruff format --check

@@ -1,28 +1,20 @@
-"""What tests of several rooms share: one Spark session a run, a fresh lake and fresh streams for a test."""
+"""The ways to Spark, and its fixtures where tests use them: `make fast` runs without."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from pyspark.sql import SparkSession
 
-from pinterest_pipeline.lake.tables import Lake, create_tables
-from tests.support.connect import connected_spark
-from tests.support.emulators import moto_kinesis
-from tests.support.streamed import Sender, only, sender
-from tests.support.workspace import lacking_of_a_workspace, workspace_spark
-from tooling.local_cloud.kinesis import CREDENTIALS
-from tooling.local_cloud.spark.session import CATALOG, local_spark
+from tests.support.workspace import CONNECT, WORKSPACE, lacking_of_a_workspace
 
-CONNECT, WORKSPACE = "connect", "workspace"
+WITHOUT_SPARK = {"unit", "bundle", "infrastructure"}
+FIXTURES = "tests.support.spark_fixtures"
 NOT_IN_A_WORKSPACE = {"tmp_path", "kinesis_url"}  # files and streams of this machine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     ways = (CONNECT, WORKSPACE)
     parser.addoption("--spark", choices=ways, help="the way to Spark; by default it runs in the tests' own process")
-    parser.addoption("--catalog", default=CATALOG, help="where tests make schemas of their own, and drop them")
+    parser.addoption("--catalog", default="", help="where tests make schemas of their own, and drop them")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,47 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = kept
 
 
-@pytest.fixture(scope="session")
-def spark(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    way = pytestconfig.getoption("spark")
-    if way == CONNECT:
-        with connected_spark(tmp_path_factory.mktemp("warehouse"), tmp_path_factory.mktemp("logs")) as session:
-            yield session
-        return
-    if way == WORKSPACE:
-        yield workspace_spark()
-        return
-    with pytest.MonkeyPatch.context() as environment:
-        # Spark's Python workers have the environment that its JVM was started in.
-        for name, value in CREDENTIALS.items():
-            environment.setenv(name, value)
-        session = local_spark(tmp_path_factory.mktemp("warehouse"))
-    yield session
-    session.stop()
-
-
-@pytest.fixture
-def lake(spark: SparkSession, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    if marker := request.node.get_closest_marker("entities"):
-        only(monkeypatch, *marker.args)
-    lake = Lake(request.config.getoption("catalog"), f"lake_{uuid4().hex}")
-    create_tables(spark, lake)
-    yield lake
-    spark.sql(f"DROP SCHEMA {lake.full_schema} CASCADE")
-
-
-@pytest.fixture
-def checkpoints(tmp_path: Path) -> str:
-    return str(tmp_path / "checkpoints")
-
-
-@pytest.fixture(scope="session")
-def kinesis_url() -> Iterator[str]:
-    with moto_kinesis() as url:
-        yield url
-
-
-@pytest.fixture
-def sent(kinesis_url: str) -> Sender:
-    """Who sends to three streams of the test's own."""
-    return sender(kinesis_url)
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Load the fixtures once the tests of a folder are collected that needs them."""
+    if collector.path.parent == Path(__file__).parent and collector.path.name not in WITHOUT_SPARK:
+        collector.config.pluginmanager.import_plugin(FIXTURES)

@@ -1,11 +1,10 @@
-"""The Spark of a workspace, for tests: through databricks-connect, which stands in the place of pyspark."""
+"""The ways to Spark that tests may take, and what a workspace needs; nothing here imports Spark."""
 
 from importlib import import_module
 from importlib.util import find_spec
 
-from pyspark.sql import SparkSession
-
-from pinterest_pipeline.jobs import session
+CONNECT, WORKSPACE = "connect", "workspace"
+"""The ways to Spark but for the tests' own process."""
 
 _SECONDS = 10  # the SDK asks the host about itself, and goes on without an answer
 
@@ -27,9 +26,3 @@ def lacking_of_a_workspace() -> str:
     if not (config.cluster_id or config.serverless_compute_id):
         return "no compute is configured; set DATABRICKS_CLUSTER_ID, or DATABRICKS_SERVERLESS_COMPUTE_ID=auto"
     return ""
-
-
-def workspace_spark() -> SparkSession:
-    """Connect to the compute that the environment names."""
-    import_module("databricks.connect").DatabricksSession.builder.getOrCreate()
-    return session()
