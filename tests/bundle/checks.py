@@ -92,9 +92,8 @@ def files(bundle: Bundle) -> list[str]:
 
 
 def paths(bundle: Bundle) -> list[str]:
-    """Every path leads to something: relative ones of the resources, and all that is synchronised or left out."""
-    sync = bundle.config["sync"]
-    named = [bundle.root / path.removesuffix("/**") for path in (*sync["paths"], *sync["exclude"])]
+    """Every path leads to something: relative ones of the resources, and all that is synchronised."""
+    named = [bundle.root / path for path in bundle.config["sync"]["paths"]]
     named += [path.parent / text for path, tree in bundle.files.items() for text in _texts(tree) if _is_path(text)]
     there = {bundle.root / artifact["path"] / WHEELS for artifact in bundle.config["artifacts"].values()}
     return [f"{path} is not there" for path in named if path.resolve() not in there and not path.exists()]

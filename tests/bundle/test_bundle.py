@@ -30,7 +30,7 @@ def copy(tmp_path: Path) -> Path:
     """A copy of the bundle that a test may break."""
     shutil.copy(ROOT / MAIN, tmp_path)
     shutil.copytree(ROOT / "resources", tmp_path / "resources")
-    for folder in ("notebooks", "src/tooling/local_cloud", "packages/spark_kinesis/src/spark_kinesis"):
+    for folder in ("notebooks", "src/pinterest_pipeline"):
         (tmp_path / folder).mkdir(parents=True)
     return tmp_path
 

@@ -4,16 +4,21 @@ import ast
 import configparser
 import shlex
 import subprocess
+import sys
 import zipfile
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from pinterest_pipeline.arguments import PARSERS
 from tests.bundle import checks
 from tests.support.bundle_resolver import load
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = "pinterest_pipeline"
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +31,31 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wheel
 
 
-def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
-    package = ROOT / "src"
-    files = [
-        path
-        for path in (package / "pinterest_pipeline").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    ]
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    """No emulator, no demo, no set-up of AWS or Databricks, no source that Databricks brings itself."""
+    sources = ROOT / "src"
+    files = [path for path in (sources / PACKAGE).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    held = [name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name]
 
-    assert {str(path.relative_to(package)) for path in files} <= set(zipfile.ZipFile(wheel).namelist())
+    assert sorted(held) == sorted(str(path.relative_to(sources)) for path in files)
+
+
+def test_the_workspace_gets_the_notebooks_and_what_the_wheel_holds() -> None:
+    assert load(ROOT, "prod").config["sync"] == {"paths": ["notebooks", f"src/{PACKAGE}"]}
+
+
+def test_the_wheel_declares_what_its_modules_import(wheel: Path) -> None:
+    """As extras, but for what Databricks' runtime brings."""
+    declared = {Requirement(need).name for need in needs(wheel)}
+    homes = packages_distributions()
+
+    foreign = {name for text in modules(wheel) for name in imported(text)} - sys.stdlib_module_names
+    foreign -= {PACKAGE, "pyspark", "pyarrow"}
+    assert {name for name in foreign if declared.isdisjoint(home.lower() for home in homes.get(name, []))} == set()
+
+
+def test_a_module_of_the_wheel_reads_no_file_beside_the_package(wheel: Path) -> None:
+    assert [text for text in modules(wheel) if "__file__" in text] == []
 
 
 def test_every_task_calls_an_entry_point_of_the_wheel(wheel: Path) -> None:
@@ -58,11 +79,28 @@ def test_every_entry_point_of_the_wheel_has_its_arguments(wheel: Path) -> None:
 
 
 def test_the_wheel_brings_nothing_that_the_workspace_has(wheel: Path) -> None:
+    assert [need for need in needs(wheel) if "extra ==" not in need] == []
+
+
+def needs(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as files:
         (metadata,) = (name for name in files.namelist() if name.endswith(".dist-info/METADATA"))
-        needs = [line for line in files.read(metadata).decode().splitlines() if line.startswith("Requires-Dist:")]
+        lines = files.read(metadata).decode().splitlines()
+    return [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist:")]
 
-    assert [need for need in needs if "extra ==" not in need] == []
+
+def modules(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as files:
+        return [files.read(name).decode() for name in files.namelist() if name.endswith(".py")]
+
+
+def imported(text: str) -> Iterator[str]:
+    """Yield the packages that a module imports, each by its first name."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
 
 
 def entry_points(wheel: Path) -> dict[str, str]:
