@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.airflow.outcomes import ALL_WELL, FAILED_FOR_GOOD, tokens
 from tests.airflow.services import LATE, Airflow, wait_for
-from tests.airflow.test_runs import ALL_WELL, FAILED_FOR_GOOD, tokens
 from tests.airflow.workspace import CLIENT_SECRET, FOR_EVER, Attempt, Workspace
 
 

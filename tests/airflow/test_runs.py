@@ -4,18 +4,12 @@ from uuid import UUID
 
 import pytest
 
+from tests.airflow.outcomes import ALL_WELL, FAILED_FOR_GOOD, tokens
 from tests.airflow.services import Airflow
 from tests.airflow.workspace import Attempt, Workspace
 
-ALL_WELL = {"run": "success", "stop": "success", "": "success"}
-FAILED_FOR_GOOD = {"run": "failed", "stop": "success", "": "failed"}
 FAILED = Attempt(failed="refine")
 VARIABLE = {"key": "pinterest_batch_job", "value": "[dev ann] pinterest-batch"}
-
-
-def tokens(workspace: Workspace) -> list[str]:
-    """Return the idempotency token of each call that asked for a run."""
-    return [payload["idempotency_token"] for payload in workspace.called("jobs/run-now")]
 
 
 def test_the_job_is_found_by_its_name_started_once_and_waited_for_without_a_worker(

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.support.kafka import eventually
+from tests.support.processes import all_gone, family
 from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.processes import HOST, Service, free_port, listens, port_or_free
 
@@ -38,17 +38,6 @@ time.sleep(600)
 def used_port() -> Iterator[int]:
     with socket.create_server((HOST, 0)) as server:
         yield server.getsockname()[1]
-
-
-def family(pid: int) -> list[psutil.Process]:
-    """List a process and all below it."""
-    process = psutil.Process(pid)
-    return [process, *process.children(recursive=True)]
-
-
-def all_gone(processes: list[psutil.Process]) -> bool:
-    """Return whether none of them runs; one that nobody has collected yet does not."""
-    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
 
 def test_a_service_has_nothing_of_the_person_s_proxies_profiles_and_credentials(
