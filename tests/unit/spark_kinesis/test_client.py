@@ -5,7 +5,7 @@ from botocore.exceptions import ConnectionClosedError, NoCredentialsError
 
 from spark_kinesis.client import Client
 from spark_kinesis.cursors import Cursor
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import OptionError, ServiceError
 from spark_kinesis.options import Stream
 from spark_kinesis.positions import After, Finished, Since, TrimHorizon
 from tests.support.fake_kinesis import FakeKinesis, fault
@@ -47,7 +47,7 @@ def test_trying_again_has_an_end() -> None:
     kinesis = FakeKinesis()
     kinesis.faults.extend([fault("ProvisionedThroughputExceededException", "slow down")] * 99)
     calls, waits = client(kinesis)
-    with pytest.raises(KinesisSourceError, match=r"does not answer ListShards on the stream s: .*slow down"):
+    with pytest.raises(ServiceError, match=r"does not answer ListShards on the stream s: .*slow down"):
         calls.shards(STREAM)
     assert len(waits) == 11
 
@@ -57,13 +57,13 @@ def test_what_does_not_pass_is_not_tried_again(error: Exception) -> None:
     kinesis = FakeKinesis()
     kinesis.faults.append(error)
     calls, waits = client(kinesis)
-    with pytest.raises(KinesisSourceError, match="does not answer DescribeStreamSummary"):
+    with pytest.raises(ServiceError, match="does not answer DescribeStreamSummary"):
         calls.describe(STREAM)
     assert waits == []
 
 
 def test_a_stream_that_does_not_exist_is_named() -> None:
-    with pytest.raises(KinesisSourceError, match="there is no stream other here"):
+    with pytest.raises(ServiceError, match="there is no stream other here"):
         client(FakeKinesis())[0].describe(Stream("other"))
 
 
@@ -95,14 +95,14 @@ def test_an_iterator_that_expired_is_made_anew_behind_the_last_record() -> None:
 def test_iterators_that_always_expire_stop_the_reading() -> None:
     kinesis = FakeKinesis()
     kinesis.iterators_are_old = True
-    with pytest.raises(KinesisSourceError, match="5 iterators in a row"):
+    with pytest.raises(ServiceError, match="5 iterators in a row"):
         Cursor(client(kinesis)[0], STREAM, SHARD, TrimHorizon()).page(1)
 
 
 def test_a_time_in_the_future_is_no_loss_and_never_read_from_the_oldest_record() -> None:
     kinesis = FakeKinesis()
     cursor = Cursor(client(kinesis)[0], STREAM, SHARD, Since(kinesis.now + 1000), fail_on_data_loss=False)
-    with pytest.raises(KinesisSourceError, match="initialPosition must not lie in the future"):
+    with pytest.raises(OptionError, match="initialPosition must not lie in the future"):
         cursor.page(1)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import CheckpointError
 from spark_kinesis.options import Stream
 from spark_kinesis.positions import After, Finished, Json, Latest, Offset, Since, StreamOffset, TrimHorizon
 from spark_kinesis.ranges import Range, between
@@ -56,7 +56,7 @@ def test_the_documented_offset_is_one() -> None:
 
 @pytest.mark.parametrize("version", [0, 2, "1", None])
 def test_another_version_is_refused(version: Json) -> None:
-    with pytest.raises(KinesisSourceError, match="must have version 1, found"):
+    with pytest.raises(CheckpointError, match="must have version 1, found"):
         Offset.from_json(DOCUMENTED | {"version": version})
 
 
@@ -66,7 +66,7 @@ def test_another_version_is_refused(version: Json) -> None:
 )
 def test_a_position_that_is_none_is_refused(position: Json) -> None:
     streams: Json = {"pins": {"created": None, "complete": 0, "kept": 0, "shards": {"shardId-000000000000": position}}}
-    with pytest.raises(KinesisSourceError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="cannot be read"):
         Offset.from_json(DOCUMENTED | {"streams": streams})
 
 
@@ -89,5 +89,5 @@ def test_positions_of_a_stream_that_was_created_anew_count_for_nothing() -> None
 def test_a_batch_that_goes_back_is_refused() -> None:
     start = Offset(TrimHorizon(), {"pins": StreamOffset(1, 0, 0, {"a": After("5")})})
     end = Offset(TrimHorizon(), {"pins": StreamOffset(1, 0, 0, {"a": Since(3)})})
-    with pytest.raises(KinesisSourceError, match="cannot go back"):
+    with pytest.raises(CheckpointError, match="cannot go back"):
         between(Stream("pins"), start, end)

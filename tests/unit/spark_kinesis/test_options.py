@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import OptionError
 from spark_kinesis.options import NAMES, Credentials, Limits, Stream, parse
 from spark_kinesis.positions import Latest, Since, TrimHorizon
 
@@ -79,7 +79,7 @@ def test_where_to_begin_can_be_said_in_several_ways(text: str, position: object)
     ],
 )
 def test_a_wrong_value_is_said_with_its_options_name(name: str, text: str) -> None:
-    with pytest.raises(KinesisSourceError, match=f"the option {name} must be"):
+    with pytest.raises(OptionError, match=f"the option {name} must be"):
         parse({"streamName": "pins", name: text})
 
 
@@ -101,7 +101,7 @@ def test_a_wrong_value_is_said_with_its_options_name(name: str, text: str) -> No
     ],
 )
 def test_what_cannot_be_done_is_refused(given: dict[str, str], message: str) -> None:
-    with pytest.raises(KinesisSourceError, match=message):
+    with pytest.raises(OptionError, match=message):
         parse(given)
 
 

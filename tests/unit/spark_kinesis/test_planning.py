@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_kinesis.client import Client
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import CheckpointError, DataLossError, OptionError
 from spark_kinesis.options import Options, parse
 from spark_kinesis.planning import Planner
 from spark_kinesis.positions import After, Finished, Offset
@@ -243,7 +243,7 @@ def test_every_record_is_read_once_and_parents_first_however_the_stream_is_resha
 
 def test_records_that_expired_unread_stop_the_query() -> None:
     reader, _ = behind()
-    with pytest.raises(KinesisSourceError, match="failOnDataLoss=false"):
+    with pytest.raises(DataLossError, match="failOnDataLoss=false"):
         reader.resume()
 
 
@@ -293,7 +293,7 @@ def test_a_query_that_stood_still_for_longer_than_records_are_kept_goes_on_where
 def test_a_retention_that_was_raised_afterwards_hides_no_loss() -> None:
     reader, _ = behind()
     reader.kinesis.kept *= 7
-    with pytest.raises(KinesisSourceError, match="failOnDataLoss=false"):
+    with pytest.raises(DataLossError, match="failOnDataLoss=false"):
         reader.resume()
 
 
@@ -304,7 +304,7 @@ def test_records_that_expired_in_a_shard_that_had_been_empty_stop_the_query() ->
     kinesis.put_many(SHARD, 3)
     kinesis.wait(hours=25)
     reader.restart()
-    with pytest.raises(KinesisSourceError, match="not read for longer than it keeps records"):
+    with pytest.raises(DataLossError, match="not read for longer than it keeps records"):
         reader.resume()
 
 
@@ -316,7 +316,7 @@ def test_records_that_expired_while_the_machine_slept_stop_the_query() -> None:
     kinesis.put_many(SHARD, 3)
     kinesis.wait(hours=25)
     kinesis.expire_iterators()
-    with pytest.raises(KinesisSourceError, match="not read for longer than it keeps records"):
+    with pytest.raises(DataLossError, match="not read for longer than it keeps records"):
         reader.batch()
 
 
@@ -329,7 +329,7 @@ def test_a_backlog_that_was_planned_in_part_is_not_taken_for_complete() -> None:
     reader.batch()
     kinesis.wait(hours=20)
     reader.restart()
-    with pytest.raises(KinesisSourceError, match="not read for longer than it keeps records"):
+    with pytest.raises(DataLossError, match="not read for longer than it keeps records"):
         reader.resume()
 
 
@@ -345,7 +345,7 @@ def test_a_shard_that_expired_unread_stops_the_query() -> None:
     kinesis.put_many(SHARD, 3)
     reader.batch()
     del kinesis.shards[SHARD]
-    with pytest.raises(KinesisSourceError, match=f"the shards {SHARD} .* expired before they were read"):
+    with pytest.raises(DataLossError, match=f"the shards {SHARD} .* expired before they were read"):
         reader.batch()
 
 
@@ -362,7 +362,7 @@ def test_a_cut_off_batch_is_read_without_a_shard_that_expired_where_that_is_no_m
 
 def test_a_stream_that_was_created_anew_stops_the_query() -> None:
     reader, _ = recreated()
-    with pytest.raises(KinesisSourceError, match="was created at"):
+    with pytest.raises(DataLossError, match="was created at"):
         reader.resume()
 
 
@@ -377,7 +377,7 @@ def test_a_checkpoint_of_other_streams_is_refused() -> None:
     reader = query(kinesis)
     reader.batch()
     other = query(kinesis, streamName="other")
-    with pytest.raises(KinesisSourceError, match="the streams s, the query reads other"):
+    with pytest.raises(CheckpointError, match="the streams s, the query reads other"):
         other.planner.tasks(reader.start, reader.start)
 
 
@@ -389,7 +389,7 @@ def test_a_batch_that_spark_asked_for_too_early_is_refused() -> None:
     reader.restart()
     kinesis.put_many(SHARD, 3)
     reader.planner.latest()
-    with pytest.raises(KinesisSourceError, match="triggerAvailableNowWrapper"):
+    with pytest.raises(OptionError, match="triggerAvailableNowWrapper"):
         reader.resume()
 
 
@@ -416,7 +416,7 @@ def test_records_that_expired_while_a_batch_is_read_stop_it() -> None:
     reader = query(kinesis)
     _, tasks = reader.plan()
     kinesis.trim(SHARD, 0)
-    with pytest.raises(KinesisSourceError, match="where a batch ends in the shard"):
+    with pytest.raises(DataLossError, match="where a batch ends in the shard"):
         reader.read(tasks)
 
 

@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from spark_kinesis.client import Client
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import OptionError
 from spark_kinesis.options import Stream, parse
 from spark_kinesis.positions import Since
 from spark_kinesis.sessions import connect
@@ -58,13 +58,13 @@ def test_a_role_gives_keys_of_its_own() -> None:
 
 
 def test_a_profile_that_is_not_there_is_said() -> None:
-    with pytest.raises(KinesisSourceError, match=r"cannot connect to Kinesis: .*nobody"):
+    with pytest.raises(OptionError, match=r"cannot connect to Kinesis: .*nobody"):
         connect(parse({"streamName": "pins", "profile": "nobody"}))
 
 
 def test_a_region_must_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
-    with pytest.raises(KinesisSourceError, match="check the options region"):
+    with pytest.raises(OptionError, match="check the options region"):
         connect(parse({"streamName": "pins"}))
 
 

@@ -13,13 +13,25 @@ The way through it, from Spark's calls to Kinesis':
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from spark_kinesis.errors import CheckpointError, DataLossError, KinesisSourceError, OptionError, ServiceError
 from spark_kinesis.progress import Progress, ShardProgress
 
 if TYPE_CHECKING:
     from spark_kinesis.metrics import Meter
     from spark_kinesis.source import KinesisDataSource, metered
 
-__all__ = ["KinesisDataSource", "Meter", "Progress", "ShardProgress", "metered"]
+__all__ = [
+    "CheckpointError",
+    "DataLossError",
+    "KinesisDataSource",
+    "KinesisSourceError",
+    "Meter",
+    "OptionError",
+    "Progress",
+    "ServiceError",
+    "ShardProgress",
+    "metered",
+]
 
 # Read only when they are asked for: the rest of the package can be used, and tested, without Spark.
 _NEED_SPARK = {"KinesisDataSource": "source", "Meter": "metrics", "metered": "source"}

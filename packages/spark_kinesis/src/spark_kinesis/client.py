@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import ServiceError
 from spark_kinesis.positions import After, Position, Since, TrimHorizon
 from spark_kinesis.shards import Shard
 
@@ -120,7 +120,7 @@ class Client:
         """Say when a stream was created, how long it keeps records, and what time it is there.
 
         Raises:
-            KinesisSourceError: There is no such stream, or it cannot be asked.
+            ServiceError: There is no such stream, or it cannot be asked.
         """
         answer = self._try(
             stream, "DescribeStreamSummary", partial(self._calls.describe_stream_summary, **_name(stream))
@@ -134,7 +134,7 @@ class Client:
         """Return a stream's shards, open and closed, by id, and the server's time before that.
 
         Raises:
-            KinesisSourceError: There is no such stream, or it cannot be asked.
+            ServiceError: There is no such stream, or it cannot be asked.
         """
         found: dict[str, Shard] = {}
         now: int | None = None
@@ -154,7 +154,7 @@ class Client:
 
         Raises:
             NotInShardError: The shard has no such position.
-            KinesisSourceError: The shard cannot be asked.
+            ServiceError: The shard cannot be asked.
         """
         return self._iterator(stream, shard, _iterator_kind(position))
 
@@ -163,7 +163,7 @@ class Client:
 
         Raises:
             IteratorExpiredError: The iterator is too old.
-            KinesisSourceError: The shard cannot be asked.
+            ServiceError: The shard cannot be asked.
         """
         # A stream that another account shares is asked for by its ARN in every call.
         arn = {"StreamARN": stream.arn} if stream.arn else {}
@@ -247,8 +247,8 @@ def _meaning(error: Exception, stream: "Stream", action: str) -> Exception:
     if code == "InvalidArgumentException" and action == "GetShardIterator":
         return NotInShardError(str(error))
     if code == "ResourceNotFoundException":
-        return KinesisSourceError(
+        return ServiceError(
             f"there is no stream {stream.name} here, or a part of it is gone: {error}; check streamName, region and "
             "endpoint, and whether the stream was deleted"
         )
-    return KinesisSourceError(f"Kinesis does not answer {action} on the stream {stream.name}: {error}")
+    return ServiceError(f"Kinesis does not answer {action} on the stream {stream.name}: {error}")

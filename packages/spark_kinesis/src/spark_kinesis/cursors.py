@@ -3,7 +3,7 @@
 import logging
 
 from spark_kinesis.client import Client, IteratorExpiredError, NotInShardError, Page
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import DataLossError, OptionError, ServiceError
 from spark_kinesis.options import Stream
 from spark_kinesis.positions import Finished, Position, Since, TrimHorizon
 
@@ -54,7 +54,7 @@ class Cursor:
                 return self._client.page(self._stream, self._iterator or self._new(), limit)
             except IteratorExpiredError:
                 self._iterator = None
-        raise KinesisSourceError(
+        raise ServiceError(
             f"{_ITERATORS} iterators in a row of the shard {self._shard} of the stream {self._stream.name} expired; "
             "check the machine's network"
         )
@@ -64,7 +64,7 @@ class Cursor:
             return self._client.iterator(self._stream, self._shard, self.position)
         except NotInShardError as error:
             if isinstance(self.position, Since):
-                raise KinesisSourceError(
+                raise OptionError(
                     f"Kinesis does not read the stream {self._stream.name} from {self.position.ms} milliseconds since "
                     f"1970: {error}; initialPosition must not lie in the future"
                 ) from error
@@ -75,13 +75,13 @@ class Cursor:
             return self._client.iterator(self._stream, self._shard, TrimHorizon())
 
 
-def lost_records(what: str) -> KinesisSourceError:
+def lost_records(what: str) -> DataLossError:
     """Return the error of records that cannot be had any more.
 
     Args:
         what: What was looked for and not found.
     """
-    return KinesisSourceError(
+    return DataLossError(
         f"records may be lost: {what}. With failOnDataLoss=false the query goes on with the oldest records that are "
         "there; with a new checkpoint it begins anew"
     )

@@ -1,5 +1,24 @@
-"""What the data source raises."""
+"""What the data source raises: one base class, one subclass a kind of trouble.
+
+In a query Spark wraps them: its own error names the class and holds the message.
+"""
 
 
 class KinesisSourceError(Exception):
-    """Raised when the data source `kinesis` cannot read as it was told to, or would lose records."""
+    """Base class: the message says what was expected, what came and what to do."""
+
+
+class OptionError(KinesisSourceError):
+    """Raised when an option, a setting of Spark or a schema cannot be used."""
+
+
+class CheckpointError(KinesisSourceError):
+    """Raised when a checkpoint belongs to other streams or another version, or is damaged."""
+
+
+class DataLossError(KinesisSourceError):
+    """Raised when records may have expired before they were read; failOnDataLoss=false goes on without them."""
+
+
+class ServiceError(KinesisSourceError):
+    """Raised when AWS refuses a call, does not answer it, or has no such stream."""

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import TypeVar
 
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import OptionError
 from spark_kinesis.positions import Latest, Since, Start, TrimHorizon
 from spark_kinesis.timestamps import milliseconds
 
@@ -155,7 +155,7 @@ def parse(given: Mapping[str, str], default_position: str = "latest") -> Options
         The options, checked.
 
     Raises:
-        KinesisSourceError: An option is unknown, missing or wrong; the message names it and no secret.
+        OptionError: An option is unknown, missing or wrong; the message names it and no secret.
     """
     values = {name.lower(): text.strip() for name, text in given.items()}
     _refuse(values)
@@ -185,15 +185,15 @@ def _refuse(values: Mapping[str, str]) -> None:
     for name in values.keys() - known.keys() - _FAN_OUT:
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {known[near[0]]}?" if near else f"the options are {', '.join(NAMES)}"
-        raise KinesisSourceError(f"the kinesis source has no option {name}; {hint}")
+        raise OptionError(f"the kinesis source has no option {name}; {hint}")
     if values.get("servicecredential"):
-        raise KinesisSourceError(
+        raise OptionError(
             "serviceCredential needs Databricks' own kinesis source; here use awsAccessKey and awsSecretKey, roleArn, "
             "profile or boto3's default chain"
         )
     mode = values.get("consumermode", "polling").lower()
     if mode != "polling":
-        raise KinesisSourceError(f"consumerMode must be polling, found {mode}: this source has no enhanced fan-out")
+        raise OptionError(f"consumerMode must be polling, found {mode}: this source has no enhanced fan-out")
 
 
 def _streams(values: Mapping[str, str]) -> tuple[tuple[Stream, ...], str]:
@@ -201,36 +201,36 @@ def _streams(values: Mapping[str, str]) -> tuple[tuple[Stream, ...], str]:
     names, arns = values.get("streamname", ""), values.get("streamarn", "")
     if bool(names) == bool(arns):
         found = "both" if names else "neither"
-        raise KinesisSourceError(f"give the option streamName or streamARN, one of the two; found {found}")
+        raise OptionError(f"give the option streamName or streamARN, one of the two; found {found}")
     found_arns = [_arn(text.strip()) for text in arns.split(",")] if arns else []
     regions = {match["region"] for match in found_arns}
     if len(regions) > 1:
-        raise KinesisSourceError(f"streamARN must name streams of one region, found {', '.join(sorted(regions))}")
+        raise OptionError(f"streamARN must name streams of one region, found {', '.join(sorted(regions))}")
     streams = [Stream(match["name"], match[0]) for match in found_arns] or [_stream(text) for text in names.split(",")]
     if len({stream.name for stream in streams}) < len(streams):
-        raise KinesisSourceError(f"streamName must name each stream once, found {names or arns}")
+        raise OptionError(f"streamName must name each stream once, found {names or arns}")
     return tuple(streams), next(iter(regions), "")
 
 
 def _stream(text: str) -> Stream:
     if not _NAME.fullmatch(text.strip()):
-        raise KinesisSourceError(f"streamName must be names with commas between them, found {text.strip()!r}")
+        raise OptionError(f"streamName must be names with commas between them, found {text.strip()!r}")
     return Stream(text.strip())
 
 
 def _arn(text: str) -> re.Match[str]:
     match = _ARN.fullmatch(text)
     if not match:
-        raise KinesisSourceError(f"streamARN must look like arn:aws:kinesis:REGION:ACCOUNT:stream/NAME, found {text!r}")
+        raise OptionError(f"streamARN must look like arn:aws:kinesis:REGION:ACCOUNT:stream/NAME, found {text!r}")
     return match
 
 
 def _credentials(values: Mapping[str, str]) -> Credentials:
     access_key, secret_key = values.get("awsaccesskey", ""), values.get("awssecretkey", "")
     if bool(access_key) != bool(secret_key):
-        raise KinesisSourceError("awsAccessKey and awsSecretKey belong together; only one of them was given")
+        raise OptionError("awsAccessKey and awsSecretKey belong together; only one of them was given")
     if access_key and values.get("profile"):
-        raise KinesisSourceError("give awsAccessKey and awsSecretKey, or profile, not both")
+        raise OptionError("give awsAccessKey and awsSecretKey, or profile, not both")
     return Credentials(
         access_key,
         secret_key,
@@ -247,7 +247,7 @@ def _read(values: Mapping[str, str], name: str, default: str, kind: Callable[[st
     try:
         return kind(text)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise KinesisSourceError(f"the option {name} must be {expected}, found {text!r}") from error
+        raise OptionError(f"the option {name} must be {expected}, found {text!r}") from error
 
 
 def _position(text: str) -> Start:

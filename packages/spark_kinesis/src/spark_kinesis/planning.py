@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from spark_kinesis.client import Client
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import CheckpointError, OptionError
 from spark_kinesis.options import Options
 from spark_kinesis.positions import Latest, Offset, Since, TrimHorizon
 from spark_kinesis.ranges import Generation, Range, between, families, tasks
@@ -78,7 +78,7 @@ class Planner:
         if not self._ran:
             self._resume(start, end)
         elif end != self._offset:
-            raise KinesisSourceError(
+            raise OptionError(
                 "Spark asked for a new batch before it said where the query stands. Do not set "
                 "spark.sql.streaming.triggerAvailableNowWrapper.enabled for a query that reads kinesis"
             )
@@ -98,7 +98,7 @@ class Planner:
         """Check both ends of a batch that an earlier process planned, and go on behind it."""
         expected = {stream.stream.name for stream in self._streams}
         if end.streams.keys() != expected:
-            raise KinesisSourceError(
+            raise CheckpointError(
                 f"the checkpoint is of the streams {', '.join(sorted(end.streams))}, the query reads "
                 f"{', '.join(sorted(expected))}; give the same streamName, or a new checkpoint"
             )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import CheckpointError
 
 VERSION = 1
 """Version of the offsets' format."""
@@ -86,10 +86,10 @@ class Offset:
         """Read what `to_json` wrote.
 
         Raises:
-            KinesisSourceError: It was written by another version, or by something else.
+            CheckpointError: It was written by another version, or by something else.
         """
         if found.get("version") != VERSION:
-            raise KinesisSourceError(
+            raise CheckpointError(
                 f"the checkpoint's offsets must have version {VERSION}, found {found.get('version')!r}; use the "
                 "kinesis source that wrote them, or a new checkpoint"
             )
@@ -97,7 +97,7 @@ class Offset:
             streams = {name: _read_stream(_object(value)) for name, value in _object(found["streams"]).items()}
             return cls(_read_start(found["initial"]), streams)
         except (KeyError, TypeError, ValueError) as error:
-            raise KinesisSourceError(f"the checkpoint's offsets cannot be read: {error!r} in {dict(found)}") from error
+            raise CheckpointError(f"the checkpoint's offsets cannot be read: {error!r} in {dict(found)}") from error
 
 
 def _write(position: Position | Latest) -> Json:

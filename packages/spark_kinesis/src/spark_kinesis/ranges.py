@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import CheckpointError
 from spark_kinesis.options import Stream
 from spark_kinesis.positions import After, Finished, Latest, Offset, Position, StreamOffset
 from spark_kinesis.shards import Listed, generations
@@ -58,21 +58,21 @@ def between(stream: Stream, start: Offset, end: Offset) -> list[Range]:
         end: The offset that it ends at, which also says where shards begin that are not in `start`.
 
     Raises:
-        KinesisSourceError: The end is not behind the start.
+        CheckpointError: The end is not behind the start.
     """
     before, after = start.streams.get(stream.name), end.streams[stream.name]
     # Of a stream that was created anew, the old positions mean nothing.
     known: Mapping[str, Position] = before.shards if before and before.created == after.created else {}
     initial = end.initial
     if isinstance(initial, Latest):
-        raise KinesisSourceError("a batch's end must say since when it reads, found latest; its checkpoint is damaged")
+        raise CheckpointError("a batch's end must say since when it reads, found latest; its checkpoint is damaged")
     found = []
     for shard, position in after.shards.items():
         begin = known.get(shard, initial)
         if begin in (position, Finished()):
             continue
         if not isinstance(position, After | Finished):
-            raise KinesisSourceError(f"a batch cannot go back in the shard {shard} from {begin} to {position}")
+            raise CheckpointError(f"a batch cannot go back in the shard {shard} from {begin} to {position}")
         found.append(Range(stream, shard, begin, position))
     return found
 

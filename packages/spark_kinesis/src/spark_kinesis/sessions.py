@@ -14,7 +14,7 @@ from botocore.credentials import (
 )
 from botocore.exceptions import BotoCoreError
 
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import OptionError
 
 if TYPE_CHECKING:
     from spark_kinesis.client import Calls
@@ -49,7 +49,7 @@ def connect(options: "Options") -> "Calls":
         options: The source's options.
 
     Raises:
-        KinesisSourceError: The region, profile or endpoint cannot be used.
+        OptionError: The region, profile or endpoint cannot be used.
     """
     credentials = options.credentials
     try:
@@ -72,7 +72,7 @@ def connect(options: "Options") -> "Calls":
             ),
         )
     except (BotoCoreError, ValueError) as error:
-        raise KinesisSourceError(
+        raise OptionError(
             f"cannot connect to Kinesis: {error}; check the options region, profile and endpoint"
         ) from error
     return cast("Calls", client)

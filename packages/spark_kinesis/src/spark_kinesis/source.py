@@ -10,7 +10,7 @@ from pyspark.sql.types import StructType
 
 from spark_kinesis.arrow import COLUMNS
 from spark_kinesis.client import Client
-from spark_kinesis.errors import KinesisSourceError
+from spark_kinesis.errors import OptionError
 from spark_kinesis.metrics import Meter
 from spark_kinesis.options import Options, parse
 from spark_kinesis.planning import Planner
@@ -53,7 +53,7 @@ class KinesisDataSource(DataSource):
         """Return the columns.
 
         Raises:
-            KinesisSourceError: An option is wrong.
+            OptionError: An option is wrong.
         """
         # At load: what a reader of streams raises when it is made PySpark hides behind an error of its own.
         parse(self.options)
@@ -63,18 +63,18 @@ class KinesisDataSource(DataSource):
         """Return what reads from the initial position to the newest record.
 
         Raises:
-            KinesisSourceError: An option or the schema is wrong.
+            OptionError: An option or the schema is wrong.
         """
         options = parse(self.options, default_position="earliest")
         if isinstance(options.initial, Latest):
-            raise KinesisSourceError("a batch query cannot begin at initialPosition latest: nothing is behind it")
+            raise OptionError("a batch query cannot begin at initialPosition latest: nothing is behind it")
         return KinesisBatchReader(_checked(options, schema), self.accumulator)
 
     def streamReader(self, schema: StructType) -> "KinesisStreamReader":
         """Return what reads batch after batch.
 
         Raises:
-            KinesisSourceError: An option or the schema is wrong.
+            OptionError: An option or the schema is wrong.
         """
         return KinesisStreamReader(_checked(parse(self.options), schema), self.accumulator)
 
@@ -167,7 +167,7 @@ def _columns() -> StructType:
 def _checked(options: Options, schema: StructType) -> Options:
     columns = _columns().simpleString()
     if schema.simpleString() != columns:
-        raise KinesisSourceError(
+        raise OptionError(
             f"the kinesis source has the columns {columns}, found {schema.simpleString()}; "
             "give it no schema of your own"
         )
