@@ -83,7 +83,7 @@ destroy: setup  ## remove what was deployed to TARGET; staging and prod keep wha
 	@$(RUN) python scripts/bundle.py destroy $(TARGET) $(ARGS)
 
 clean:  ## remove what was built, installed and run here
-	rm -rf .venv .venvs .tools dist demo-output .pinterest .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf .venv .venvs .tools dist packages/*/dist demo-output .pinterest .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 
 setup:
 	@scripts/setup.sh python

@@ -11,7 +11,9 @@ from tests.bundle.commands import Command, Project, commands
 
 ROOT = Path(__file__).parents[2]
 # The changelog tells of commands that were.
-DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")) if path.stem != "CHANGELOG"]
+DOCUMENTS = [
+    path for place in ("*.md", "docs/*.md", "packages/*/*.md") for path in ROOT.glob(place) if path.stem != "CHANGELOG"
+]
 HERE = Project(ROOT)
 
 
@@ -19,7 +21,7 @@ def faults(text: str) -> list[str]:
     return [fault for command in commands(text) for fault in HERE.faults(command)]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_of_a_document_can_be_run(document: Path) -> None:
     found = [*commands(document.read_text(encoding="utf-8"))]
     assert {command.text: wrong for command in found if (wrong := HERE.faults(command))} == {}
@@ -105,7 +107,7 @@ def leads_somewhere(folder: Path, path: str, heading: str) -> bool:
     return heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8").replace("](#", f"]({document.name}#")
     assert dead_links(text, document.parent) == []
