@@ -18,6 +18,12 @@ from unittest.mock import patch
 
 import yaml
 
+ROOT = Path(__file__).parents[2]
+# The changelog tells of commands that were.
+DOCUMENTS = [
+    path for place in ("*.md", "docs/*.md", "packages/*/*.md") for path in ROOT.glob(place) if path.stem != "CHANGELOG"
+]
+
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`]+)`")
 _SHELLS = {"", "bash", "sh"}
