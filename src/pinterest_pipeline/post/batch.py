@@ -16,7 +16,7 @@ from pinterest_pipeline.errors import PostError
 from pinterest_pipeline.post.api.client import HOPELESS, ApiClient, Outcome, Pace
 from pinterest_pipeline.post.api.topic_routes import TopicRoute
 from pinterest_pipeline.post.dead_letters import append_dead_letters
-from pinterest_pipeline.post.progress import Mark, Progress, open_progress
+from pinterest_pipeline.post.progress import Checkpoint, Progress, open_progress
 from pinterest_pipeline.post.records import Page, Record
 from pinterest_pipeline.post.source.opening import Source
 
@@ -144,21 +144,21 @@ class _Run:
 
     def begin(self, entity: Entity) -> Tally:
         if self.settings.restart:
-            self.progress.save(self._name(entity), Mark())
-        mark = self.progress.mark(self._name(entity))
-        return Tally(entity, self.source.count(entity), mark.posted, mark.dead)
+            self.progress.save(self._name(entity), Checkpoint())
+        checkpoint = self.progress.checkpoint(self._name(entity))
+        return Tally(entity, self.source.count(entity), checkpoint.posted, checkpoint.dead)
 
     def post(self, tally: Tally) -> Tally:
         entity = tally.entity
         route = TopicRoute(self.settings.names.topic(entity))
-        mark = self.progress.mark(self._name(entity))
-        pages = self.source.pages(entity, mark.place, self.settings.pace.records_per_request)
+        checkpoint = self.progress.checkpoint(self._name(entity))
+        pages = self.source.pages(entity, checkpoint.place, self.settings.pace.records_per_request)
         self.on_progress(tally)
         # The newest record of a key wins, and Kafka's order says which that is: no later page may overtake.
         window = 1 if self.source.repeats_keys else self.settings.pace.in_flight
         for page, outcome in in_order(pages, partial(self._submit, route), window):
             _check_hope(route.name, outcome)
-            mark = self._confirm(entity, mark, page, outcome)
+            checkpoint = self._confirm(entity, checkpoint, page, outcome)
             tally = tally.plus(page.records, outcome)
             self.on_progress(tally)
         _check_complete(tally)
@@ -167,12 +167,17 @@ class _Run:
     def _submit(self, route: TopicRoute, page: Page) -> Future[Outcome]:
         return self.pool.submit(self.client.post, route, page.records)
 
-    def _confirm(self, entity: Entity, mark: Mark, page: Page, outcome: Outcome) -> Mark:
+    def _confirm(self, entity: Entity, checkpoint: Checkpoint, page: Page, outcome: Outcome) -> Checkpoint:
         # In this order: a dead letter may be written twice after a crash, but never be missing.
         append_dead_letters(self.settings.dead_letters, entity, outcome.refused)
-        mark = Mark(page.last.position, mark.posted + outcome.posted, mark.dead + len(outcome.refused), page.last.check)
-        self.progress.save(self._name(entity), mark)
-        return mark
+        checkpoint = Checkpoint(
+            page.last.position,
+            checkpoint.posted + outcome.posted,
+            checkpoint.dead + len(outcome.refused),
+            page.last.check,
+        )
+        self.progress.save(self._name(entity), checkpoint)
+        return checkpoint
 
     def _name(self, entity: Entity) -> str:
         return f"{self.source.name} -> {self.client.url}/topics/{self.settings.names.topic(entity)}"

@@ -1,4 +1,4 @@
-"""Rows gather until they fill a request or the first of them has waited long enough."""
+"""Rows gather until they limits a request or the first of them has waited long enough."""
 
 import time
 from collections import deque
@@ -13,7 +13,7 @@ _LOOK_UP_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Fill:
+class BatchLimits:
     """When a request's worth of rows is taken.
 
     Attributes:
@@ -27,12 +27,12 @@ class Fill:
     linger: float
 
 
-class Gathering:
+class BatchBuffer:
     """Rows on their way from the thread that reads them to the one that sends them; bounded."""
 
-    def __init__(self, fill: Fill) -> None:
+    def __init__(self, limits: BatchLimits) -> None:
         """Begin empty."""
-        self._fill = fill
+        self._limits = limits
         self._rows = deque[tuple[Record, float]]()
         self._bytes = 0
         self._closed = False
@@ -63,7 +63,7 @@ class Gathering:
             while (wait := self._wait()) is None or wait > 0:
                 self._changed.wait(wait)
             taken, size = list[Record](), 0
-            while self._rows and len(taken) < self._fill.records and size < self._fill.size:
+            while self._rows and len(taken) < self._limits.records and size < self._limits.size:
                 record, _ = self._rows.popleft()
                 taken.append(record)
                 size += len(record.value)
@@ -77,13 +77,13 @@ class Gathering:
             return 0.0
         if not self._rows:
             return None
-        return self._rows[0][1] + self._fill.linger - time.monotonic()
+        return self._rows[0][1] + self._limits.linger - time.monotonic()
 
     def _is_enough(self) -> bool:
-        return len(self._rows) >= self._fill.records or self._bytes >= self._fill.size
+        return len(self._rows) >= self._limits.records or self._bytes >= self._limits.size
 
     def _is_full(self) -> bool:
         return (
-            len(self._rows) >= _REQUESTS_WAITING * self._fill.records
-            or self._bytes >= _REQUESTS_WAITING * self._fill.size
+            len(self._rows) >= _REQUESTS_WAITING * self._limits.records
+            or self._bytes >= _REQUESTS_WAITING * self._limits.size
         )

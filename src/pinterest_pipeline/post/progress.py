@@ -13,7 +13,7 @@ from pinterest_pipeline.post.records import Place
 
 
 @dataclass(frozen=True)
-class Mark:
+class Checkpoint:
     """How far one entity is.
 
     Attributes:
@@ -35,7 +35,7 @@ class Mark:
 
 
 class Progress:
-    """Marks by name, kept in one JSON file that is replaced whole."""
+    """Checkpoints by name, kept in one JSON file that is replaced whole."""
 
     def __init__(self, path: Path) -> None:
         """Read the file, if it is there.
@@ -45,23 +45,23 @@ class Progress:
         """
         self._path = path
         try:
-            marks = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-            self._marks = {str(name): Mark(**mark) for name, mark in marks.items()}
+            checkpoints = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            self._checkpoints = {str(name): Checkpoint(**checkpoint) for name, checkpoint in checkpoints.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise SettingsError(f"{path} is not a progress file; name another or remove it: {error}") from error
 
-    def mark(self, name: str) -> Mark:
+    def checkpoint(self, name: str) -> Checkpoint:
         """Return how far a name is."""
-        return self._marks.get(name, Mark())
+        return self._checkpoints.get(name, Checkpoint())
 
-    def save(self, name: str, mark: Mark) -> None:
+    def save(self, name: str, checkpoint: Checkpoint) -> None:
         """Keep how far a name is; after a crash the file holds either this or what was before.
 
         Raises:
             SettingsError: The file cannot be written.
         """
-        self._marks[name] = mark
-        text = json.dumps({name: asdict(mark) for name, mark in self._marks.items()}, indent=2)
+        self._checkpoints[name] = checkpoint
+        text = json.dumps({name: asdict(checkpoint) for name, checkpoint in self._checkpoints.items()}, indent=2)
         beside = self._path.with_name(self._path.name + ".new")
         with write_errors(self._path):
             with beside.open("w", encoding="utf-8") as file:

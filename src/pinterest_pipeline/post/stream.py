@@ -18,13 +18,13 @@ from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.post.api.client import ApiClient, Outcome, Pace, check_api
 from pinterest_pipeline.post.api.responses import StoppedError
 from pinterest_pipeline.post.api.stream_routes import RecordRoute, StreamRoute
-from pinterest_pipeline.post.batch_buffer import Fill
+from pinterest_pipeline.post.batch_buffer import BatchLimits
 from pinterest_pipeline.post.dead_letters import append_dead_letters
 from pinterest_pipeline.post.pacing import Pacer
 from pinterest_pipeline.post.posts import Posts
 from pinterest_pipeline.post.rounds import random_order
 from pinterest_pipeline.post.source.opening import Source
-from pinterest_pipeline.post.stream_worker import Lane, StreamTally
+from pinterest_pipeline.post.stream_worker import StreamTally, StreamWorker
 
 __all__ = ["StreamSettings", "StreamTally", "post_stream"]
 
@@ -127,37 +127,37 @@ class _Run:
         self._on_progress = on_progress
         self._stop = stop
         self._one_at_a_time = Lock()
-        self._lanes = {entity: self._lane(entity) for entity in ENTITIES}
+        self._workers = {entity: self._worker(entity) for entity in ENTITIES}
 
     def post(self, posts: Posts, pool: ThreadPoolExecutor) -> tuple[StreamTally, ...]:
-        running = [pool.submit(lane.run) for lane in self._lanes.values()]
+        running = [pool.submit(worker.run) for worker in self._workers.values()]
         patient = False
         try:
             self._feed(posts, running)
             patient = True
         finally:
             self._flush(running, patient=patient)
-        for lane in running:
+        for worker in running:
             # Told to stop, here: what it had is still counted as waiting.
             with suppress(StoppedError):
-                lane.result()
-        return tuple(lane.tally for lane in self._lanes.values())
+                worker.result()
+        return tuple(worker.tally for worker in self._workers.values())
 
-    def _lane(self, entity: Entity) -> Lane:
+    def _worker(self, entity: Entity) -> StreamWorker:
         route, pace = self._settings.route(entity), self._settings.pace
-        fill = Fill(min(pace.records_per_request, route.most_records), pace.most_bytes, self._settings.linger)
-        return Lane(entity, fill, partial(self._client.post, route), self._keep)
+        limits = BatchLimits(min(pace.records_per_request, route.most_records), pace.most_bytes, self._settings.linger)
+        return StreamWorker(entity, limits, partial(self._client.post, route), self._keep)
 
-    def _keep(self, lane: Lane, outcome: Outcome) -> None:
-        # The lanes share the dead-letter file, and whoever is told need not be ready for three threads.
+    def _keep(self, worker: StreamWorker, outcome: Outcome) -> None:
+        # The workers share the dead-letter file, and whoever is told need not be ready for three threads.
         with self._one_at_a_time:
-            append_dead_letters(self._settings.dead_letters, lane.entity, outcome.refused)
-            self._on_progress(lane.tally)
+            append_dead_letters(self._settings.dead_letters, worker.entity, outcome.refused)
+            self._on_progress(worker.tally)
 
     def _tell(self) -> None:
         with self._one_at_a_time:
-            for lane in self._lanes.values():
-                self._on_progress(lane.tally)
+            for worker in self._workers.values():
+                self._on_progress(worker.tally)
 
     def _feed(self, posts: Posts, running: list[Future[None]]) -> None:
         rate = self._settings.rate
@@ -176,7 +176,7 @@ class _Run:
                     self._tell()
                     tell_at = time.monotonic() + _TELL_SECONDS
                 for entity, record in post:
-                    self._lanes[entity].put(record, self._stop)
+                    self._workers[entity].put(record, self._stop)
 
     def _wait(self, running: list[Future[None]], seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -184,14 +184,14 @@ class _Run:
             self._stop.wait(min(left, _LOOK_UP_SECONDS))
 
     def _is_over(self, running: list[Future[None]]) -> bool:
-        return self._stop.is_set() or any(lane.done() for lane in running)
+        return self._stop.is_set() or any(worker.done() for worker in running)
 
     def _flush(self, running: list[Future[None]], *, patient: bool) -> None:
-        """Let the lanes send what they have: in their own time, or within a set one once there is a reason to end."""
-        for lane in self._lanes.values():
-            lane.close()
+        """Let the workers send what they have: in their own time, or within a set one once there is a reason to end."""
+        for worker in self._workers.values():
+            worker.close()
         while patient and wait(running, _LOOK_UP_SECONDS, FIRST_EXCEPTION).not_done:
-            patient = not self._stop.is_set() and not any(lane.done() and lane.exception() for lane in running)
+            patient = not self._stop.is_set() and not any(worker.done() and worker.exception() for worker in running)
         if wait(running, self._settings.flush_within).not_done:
             self._client.stop()
         wait(running)

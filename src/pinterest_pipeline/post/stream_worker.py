@@ -7,7 +7,7 @@ from threading import Event
 from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.errors import PostError
 from pinterest_pipeline.post.api.client import HOPELESS, Outcome
-from pinterest_pipeline.post.batch_buffer import Fill, Gathering
+from pinterest_pipeline.post.batch_buffer import BatchBuffer, BatchLimits
 from pinterest_pipeline.post.latency import Latencies
 from pinterest_pipeline.post.records import Record
 
@@ -37,7 +37,7 @@ class StreamTally:
     p99: float = 0.0
 
 
-class Lane:
+class StreamWorker:
     """Sends the rows of one entity, one request at a time: this is what keeps the order of a key.
 
     Attributes:
@@ -47,20 +47,20 @@ class Lane:
     def __init__(
         self,
         entity: Entity,
-        fill: Fill,
+        limits: BatchLimits,
         post: Callable[[list[Record]], Outcome],
-        keep: Callable[["Lane", Outcome], None],
+        keep: Callable[["StreamWorker", Outcome], None],
     ) -> None:
         """Begin with nothing sent.
 
         Args:
             entity: Whose rows.
-            fill: When a request's worth of rows goes.
+            limits: When a request's worth of rows goes.
             post: Sends rows until each is in or never passes.
-            keep: Told what became of some rows, from the thread that runs the lane.
+            keep: Told what became of some rows, from the thread that runs the worker.
         """
         self.entity = entity
-        self._rows = Gathering(fill)
+        self._rows = BatchBuffer(limits)
         self._post = post
         self._keep = keep
         self._read = self._sent = self._repeated = self._dead = self._requests = 0
@@ -87,7 +87,7 @@ class Lane:
         self._rows.put(record, stop)
 
     def close(self) -> None:
-        """Take no more rows; the lane ends when it has sent what it has."""
+        """Take no more rows; the worker ends when it has sent what it has."""
         self._rows.close()
 
     def run(self) -> None:
@@ -101,7 +101,7 @@ class Lane:
             while rows := self._rows.take():
                 self._count(self._post(rows))
         finally:
-            # Nobody must wait for room in a lane that has ended.
+            # Nobody must wait for room in a worker that has ended.
             self._rows.close()
 
     def _count(self, outcome: Outcome) -> None:

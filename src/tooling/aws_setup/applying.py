@@ -72,13 +72,13 @@ def _bring_up(deployment: Deployment, stack: Stack, show: Show, *, allow_data_lo
     state = _settled(deployment, states.get(stack.name), show)
     known = deployment.known(states)
     uploads.upload(deployment.clients.s3, deployment.settings, stack.name, known, show.note)
-    change_set = make_change_set(client, deployment.wish(stack, state, known, Expected()), deployment.poll_seconds)
-    show.stack(change_set.wish.stack, change_set.changes)
+    change_set = make_change_set(client, deployment.spec(stack, state, known, Expected()), deployment.poll_seconds)
+    show.stack(change_set.spec.stack, change_set.changes)
     if change_set.executable:
         with dropped_on_failure(client, change_set):
             _guard(change_set, allow_data_loss=allow_data_loss)
             before = event_ids(client, change_set.stack)
-        with aws_says(f"{change_set.wish.stack}: the change cannot be started"):
+        with aws_says(f"{change_set.spec.stack}: the change cannot be started"):
             client.execute_change_set(ChangeSetName=change_set.identity)
         _watch(deployment, change_set.stack, show, before)
 
@@ -151,5 +151,5 @@ def _guard(change_set: ChangeSet, *, allow_data_loss: bool) -> None:
     if lost and not allow_data_loss:
         names = ", ".join(f"{change.resource} ({change.kind}: {', '.join(change.properties)})" for change in lost)
         raise AwsError(
-            f"{change_set.wish.stack}: the change would remove or replace what holds data: {names}; {_HOW_TO_GO_ON}"
+            f"{change_set.spec.stack}: the change would remove or replace what holds data: {names}; {_HOW_TO_GO_ON}"
         )

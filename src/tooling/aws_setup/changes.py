@@ -58,7 +58,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Wish:
+class StackSpec:
     """How a stack shall be.
 
     Attributes:
@@ -83,54 +83,54 @@ class ChangeSet:
     """A change set that waits in AWS.
 
     Attributes:
-        wish: What it came from.
+        spec: What it came from.
         identity: Its ARN.
         stack: The ARN of its stack.
         changes: What it would do to resources.
         executable: Whether there is anything to do; outputs alone may change.
     """
 
-    wish: Wish
+    spec: StackSpec
     identity: str
     stack: str
     changes: tuple[Change, ...] = ()
     executable: bool = False
 
 
-def make_change_set(client: CloudFormationClient, wish: Wish, poll_seconds: float) -> ChangeSet:
+def make_change_set(client: CloudFormationClient, spec: StackSpec, poll_seconds: float) -> ChangeSet:
     """Have CloudFormation find out what it would do, and wait until it has.
 
     Args:
         client: The service.
-        wish: How the stack shall be.
+        spec: How the stack shall be.
         poll_seconds: Time between two looks.
 
     Raises:
         AwsError: The template or a value is refused.
     """
     request: CreateChangeSetInputTypeDef = {
-        "StackName": wish.stack,
+        "StackName": spec.stack,
         "ChangeSetName": f"change-{uuid.uuid4().hex}",
-        "ChangeSetType": wish.kind,
-        "TemplateBody": wish.template,
-        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in wish.values.items()],
-        "Tags": [{"Key": name, "Value": value} for name, value in wish.tags.items()],
+        "ChangeSetType": spec.kind,
+        "TemplateBody": spec.template,
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in spec.values.items()],
+        "Tags": [{"Key": name, "Value": value} for name, value in spec.tags.items()],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
     }
-    if wish.role:
+    if spec.role:
         # CloudFormation keeps it with the stack, and removes the stack with it too.
-        request["RoleARN"] = wish.role
-    with aws_says(f"{wish.stack}: the change set is refused"):
+        request["RoleARN"] = spec.role
+    with aws_says(f"{spec.stack}: the change set is refused"):
         made = client.create_change_set(**request)
-    change_set = ChangeSet(wish, made["Id"], made["StackId"])
+    change_set = ChangeSet(spec, made["Id"], made["StackId"])
     with dropped_on_failure(client, change_set):
-        with aws_says(f"{wish.stack}: the change set cannot be read"):
+        with aws_says(f"{spec.stack}: the change set cannot be read"):
             answer = _finished(client, change_set.identity, poll_seconds)
             if answer["Status"] == "CREATE_COMPLETE":
                 return replace(change_set, changes=tuple(_changes(client, answer)), executable=True)
         reason = answer.get("StatusReason", "")
         if not any(words in reason for words in _NOTHING_TO_DO):
-            raise AwsError(f"{wish.stack}: the change set is refused: {_explained(client, change_set, reason)}")
+            raise AwsError(f"{spec.stack}: the change set is refused: {_explained(client, change_set, reason)}")
     drop(client, change_set)
     return change_set
 
@@ -153,9 +153,9 @@ def drop(client: CloudFormationClient, change_set: ChangeSet) -> None:
     Raises:
         AwsError: It cannot be taken back.
     """
-    with aws_says(f"{change_set.wish.stack}: the change set cannot be taken back"):
+    with aws_says(f"{change_set.spec.stack}: the change set cannot be taken back"):
         client.delete_change_set(ChangeSetName=change_set.identity)
-        if change_set.wish.kind == "CREATE":
+        if change_set.spec.kind == "CREATE":
             _drop_empty_stack(client, change_set.stack)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from pinterest_pipeline.errors import SettingsError
 from tooling.aws_setup import uploads
-from tooling.aws_setup.changes import Wish
+from tooling.aws_setup.changes import StackSpec
 from tooling.aws_setup.clients import aws_says
 from tooling.aws_setup.lookups import answers
 from tooling.aws_setup.operations import state_of
@@ -100,7 +100,7 @@ class Deployment:
                 "back, or run destroy --keep-data and apply anew"
             )
 
-    def wish(self, stack: Stack, state: State | None, known: Values, expected: Expected) -> Wish:
+    def spec(self, stack: Stack, state: State | None, known: Values, expected: Expected) -> StackSpec:
         """Return how a stack shall be.
 
         Args:
@@ -115,7 +115,7 @@ class Deployment:
         values = parameters(stack, self.settings, known, expected)
         kind: Literal["CREATE", "UPDATE"] = "UPDATE" if state and state.there else "CREATE"
         name, settings = stack.full_name(self.settings), self.settings
-        return Wish(name, kind, stack.template.body(values), values, settings.tags, settings.service_role)
+        return StackSpec(name, kind, stack.template.body(values), values, settings.tags, settings.service_role)
 
     def resources(self, stack: Stack, state: State | None) -> frozenset[Resource]:
         """Return what a stack is made of.

@@ -58,7 +58,7 @@ def plan(deployment: Deployment) -> Iterator[Planned]:
         yield Planned(stack, removals, frozenset(), "the settings do not want it any more")
 
 
-def hindrance(state: State | None) -> str:
+def blocker(state: State | None) -> str:
     """Return why no change set can be made of a stack as it is, and what an apply would do; empty where one can."""
     if state is None:
         return ""
@@ -74,11 +74,11 @@ def hindrance(state: State | None) -> str:
 
 
 def _planned(deployment: Deployment, stack: Stack, state: State | None, known: Values, expected: Expected) -> Planned:
-    there, note = deployment.resources(stack, state), hindrance(state)
+    there, note = deployment.resources(stack, state), blocker(state)
     if note:
         return Planned(stack, (), there, note)
     client = deployment.clients.cloudformation
-    change_set = make_change_set(client, deployment.wish(stack, state, known, expected), deployment.poll_seconds)
+    change_set = make_change_set(client, deployment.spec(stack, state, known, expected), deployment.poll_seconds)
     if change_set.executable:
         drop(client, change_set)
     alone = change_set.executable and not change_set.changes

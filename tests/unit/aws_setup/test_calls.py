@@ -11,7 +11,7 @@ from botocore.stub import ANY, Stubber
 
 from pinterest_pipeline.errors import SettingsError
 from tooling.aws_setup import storage
-from tooling.aws_setup.changes import ChangeSet, Wish, drop, make_change_set
+from tooling.aws_setup.changes import ChangeSet, StackSpec, drop, make_change_set
 from tooling.aws_setup.clients import Clients, aws_says, open_clients
 from tooling.aws_setup.deployment import Deployment
 from tooling.aws_setup.errors import AwsError
@@ -270,7 +270,7 @@ def test_a_change_of_outputs_alone_is_one_to_execute(clients: Clients) -> None:
     stub.add_response("create_change_set", {"Id": "arn:change", "StackId": "arn:stack"})
     stub.add_response("describe_change_set", {"Status": "CREATE_COMPLETE", "Changes": []})
     with stub:
-        change_set = make_change_set(clients.cloudformation, Wish("s", "UPDATE", "{}", {}, {}), 0)
+        change_set = make_change_set(clients.cloudformation, StackSpec("s", "UPDATE", "{}", {}, {}), 0)
     assert (change_set.executable, change_set.changes) == (True, ())
 
 
@@ -283,8 +283,8 @@ def test_cloudformation_acts_with_the_role_that_the_settings_name(clients: Clien
         stub.add_response("create_change_set", made, {**asked, "Capabilities": ANY, **given})
         stub.add_response("describe_change_set", {"Status": "CREATE_COMPLETE", "Changes": []})
     with stub:
-        make_change_set(clients.cloudformation, Wish("s", "UPDATE", "{}", {}, {}, role), 0)
-        make_change_set(clients.cloudformation, Wish("s", "UPDATE", "{}", {}, {}), 0)
+        make_change_set(clients.cloudformation, StackSpec("s", "UPDATE", "{}", {}, {}, role), 0)
+        make_change_set(clients.cloudformation, StackSpec("s", "UPDATE", "{}", {}, {}), 0)
 
 
 @pytest.mark.parametrize("others", [0, 1])
@@ -302,12 +302,12 @@ def test_an_empty_stack_is_removed_unless_somebody_else_is_about_to_make_it(clie
     if not others:
         stub.add_response("delete_stack", {}, {"StackName": "arn:stack"})
     with stub:
-        drop(clients.cloudformation, ChangeSet(Wish("s", "CREATE", "{}", {}, {}), "arn:change", "arn:stack"))
+        drop(clients.cloudformation, ChangeSet(StackSpec("s", "CREATE", "{}", {}, {}), "arn:change", "arn:stack"))
         stub.assert_no_pending_responses()
 
 
 def test_what_early_validation_found_is_said_and_not_where_to_look(clients: Clients) -> None:
-    wish = Wish("s", "UPDATE", "{}", {}, {})
+    spec = StackSpec("s", "UPDATE", "{}", {}, {})
     reason = "The following hook(s)/validation failed: [AWS::EarlyValidation]. Use the DescribeEvents API."
     event = {
         "LogicalResourceId": "PinStream",
@@ -320,7 +320,7 @@ def test_what_early_validation_found_is_said_and_not_where_to_look(clients: Clie
     stub.add_response("describe_events", {"OperationEvents": [event]}, {"ChangeSetName": "arn:change", "Filters": ANY})
     stub.add_response("delete_change_set", {}, {"ChangeSetName": "arn:change"})
     with stub, pytest.raises(AwsError, match=r"PinStream /Resources.*a stream of this name is there already"):
-        make_change_set(clients.cloudformation, wish, 0)
+        make_change_set(clients.cloudformation, spec, 0)
 
 
 def test_a_bucket_that_fills_again_while_it_is_deleted_is_emptied_again(clients: Clients) -> None:

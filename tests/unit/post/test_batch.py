@@ -15,7 +15,7 @@ from pinterest_pipeline.entities import ENTITIES, PIN, USER, Entity
 from pinterest_pipeline.errors import PostError, SettingsError, SourceError
 from pinterest_pipeline.post.api.client import HOPELESS, Pace
 from pinterest_pipeline.post.batch import Tally, in_order, post_batch
-from pinterest_pipeline.post.progress import Mark, Progress, open_progress
+from pinterest_pipeline.post.progress import Checkpoint, Progress, open_progress
 from pinterest_pipeline.post.records import Page, Place, Record
 from pinterest_pipeline.post.source.opening import Source, open_source
 from tests.support.fake_api import FakeApi, fake_api, status
@@ -216,10 +216,10 @@ def test_progress_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 def test_progress_survives_in_its_file(tmp_path: Path) -> None:
-    Progress(tmp_path / "progress.json").save("a", Mark(5, 4, 1, 77))
+    Progress(tmp_path / "progress.json").save("a", Checkpoint(5, 4, 1, 77))
 
-    assert Progress(tmp_path / "progress.json").mark("a") == Mark(5, 4, 1, 77)
-    assert Progress(tmp_path / "progress.json").mark("b") == Mark()
+    assert Progress(tmp_path / "progress.json").checkpoint("a") == Checkpoint(5, 4, 1, 77)
+    assert Progress(tmp_path / "progress.json").checkpoint("b") == Checkpoint()
     assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
 
 

@@ -1,4 +1,4 @@
-"""The stream's small pieces: its order, its pace, its gathering of rows, its percentiles."""
+"""The stream's small pieces: its order, its pace, its buffer of rows, its percentiles."""
 
 import math
 import time
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinterest_pipeline.post.batch_buffer import Fill, Gathering
+from pinterest_pipeline.post.batch_buffer import BatchBuffer, BatchLimits
 from pinterest_pipeline.post.latency import Latencies
 from pinterest_pipeline.post.pacing import Pacer
 from pinterest_pipeline.post.records import Record
@@ -116,8 +116,8 @@ def test_percentiles_are_right_to_five_percent(times: list[float], share: float)
     assert exact * 0.9999 <= latencies.percentile(share) <= exact * 1.0501
 
 
-def gathering(records: int = 1000, size: int = 10**6, linger: float = 60.0) -> Gathering:
-    return Gathering(Fill(records, size, linger))
+def buffer(records: int = 1000, size: int = 10**6, linger: float = 60.0) -> BatchBuffer:
+    return BatchBuffer(BatchLimits(records, size, linger))
 
 
 def row(size: int) -> Record:
@@ -125,7 +125,7 @@ def row(size: int) -> Record:
 
 
 def test_rows_go_as_soon_as_they_fill_a_request_by_count_or_by_size() -> None:
-    by_count, by_size = gathering(records=3), gathering(size=100)
+    by_count, by_size = buffer(records=3), buffer(size=100)
     for _ in range(4):
         by_count.put(row(1), Event())
         by_size.put(row(60), Event())
@@ -134,7 +134,7 @@ def test_rows_go_as_soon_as_they_fill_a_request_by_count_or_by_size() -> None:
 
 
 def test_rows_that_fill_no_request_go_when_the_first_of_them_has_waited() -> None:
-    rows = gathering(linger=0.05)
+    rows = buffer(linger=0.05)
     began = time.monotonic()
     rows.put(row(1), Event())
     rows.put(row(1), Event())
@@ -144,7 +144,7 @@ def test_rows_that_fill_no_request_go_when_the_first_of_them_has_waited() -> Non
 
 
 def test_no_more_rows_wait_than_two_requests_hold() -> None:
-    rows, stop = gathering(records=3), Event()
+    rows, stop = buffer(records=3), Event()
 
     def read() -> None:
         for _ in range(10):
@@ -162,7 +162,7 @@ def test_no_more_rows_wait_than_two_requests_hold() -> None:
 
 
 def test_what_comes_after_the_end_is_dropped_and_nobody_waits() -> None:
-    rows = gathering(records=1)
+    rows = buffer(records=1)
     rows.close()
 
     for _ in range(5):

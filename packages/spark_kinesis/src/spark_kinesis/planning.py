@@ -121,7 +121,7 @@ class Planner:
         def with_head(found: Range) -> Range:
             planned = stream.planned(found.shard)
             if planned and (planned.start, planned.end) == (found.start, found.end):
-                return replace(found, head=planned.head)
+                return replace(found, prefetched=planned.prefetched)
             return found
 
         return with_head
@@ -133,7 +133,7 @@ def _without_heavy_heads(task: tuple[Generation, ...]) -> tuple[Generation, ...]
     for generation in task:
         ranges = []
         for found in generation:
-            free -= len(found.head.batch) if found.head else 0
-            ranges.append(found if free >= 0 else replace(found, head=None))
+            free -= len(found.prefetched.batch) if found.prefetched else 0
+            ranges.append(found if free >= 0 else replace(found, prefetched=None))
         kept.append(tuple(ranges))
     return tuple(kept)

@@ -10,7 +10,7 @@ from spark_kinesis.shards import Listed, generations
 
 
 @dataclass(frozen=True)
-class Head:
+class Prefetched:
     """The first records of a range, read while it was planned.
 
     Attributes:
@@ -35,14 +35,14 @@ class Range:
         shard: The shard's id.
         start: Where it begins.
         end: Behind its last record, or the shard's end.
-        head: Its first records, where they were read already.
+        prefetched: Its first records, where they were read already.
     """
 
     stream: Stream
     shard: str
     start: Position
     end: After | Finished
-    head: Head | None = None
+    prefetched: Prefetched | None = None
 
 
 Generation = tuple[Range, ...]

@@ -54,9 +54,9 @@ class RangeReader:
             KinesisSourceError: The shard cannot be read, or the range's records expired.
         """
         found, start = self._range, self._range.start
-        if found.head:
-            start = found.head.position
-            yield self._counted(unpack(found.head.batch))
+        if found.prefetched:
+            start = found.prefetched.position
+            yield self._counted(unpack(found.prefetched.batch))
         if start == found.end:
             return
         cursor = Cursor(self._client, found.stream, found.shard, start, self._options.fail_on_data_loss)
@@ -75,8 +75,8 @@ class RangeReader:
 
     def _fetched(self, cursor: Cursor) -> Iterator[Sequence[Record]]:
         most, pace = self._options.limits.records, Pace(self._options.limits)
-        head = self._range.head
-        limit, ends_at = (head.limit or most, head.ends_at) if head else (most, None)
+        prefetched = self._range.prefetched
+        limit, ends_at = (prefetched.limit or most, prefetched.ends_at) if prefetched else (most, None)
         reached = False
         while not reached:
             self._rest(pace.rest(time.monotonic()))

@@ -16,7 +16,7 @@ from spark_kinesis.cursors import Cursor
 from spark_kinesis.options import Options, Stream
 from spark_kinesis.pacing import next_limit
 from spark_kinesis.positions import After, Finished, Position, Since
-from spark_kinesis.ranges import Head
+from spark_kinesis.ranges import Prefetched
 
 _FIRST_PAGE = 100
 _LONGEST_PAGE = 2_000
@@ -31,13 +31,13 @@ class Advance:
     Attributes:
         start: Where it begins.
         end: Where it ends; equal to `start` where nothing is new.
-        head: Its first records.
+        prefetched: Its first records.
         arrived: About when its last record arrived, in milliseconds since 1970; None where no record is behind it.
     """
 
     start: Position
     end: Position
-    head: Head | None = None
+    prefetched: Prefetched | None = None
     arrived: int | None = None
 
 
@@ -86,13 +86,13 @@ class ShardPlanner:
         packed = pack(to_batch(self._stream.name, self._shard, page.records))
         if not page.behind or page.iterator is None:
             reached = self._cursor.position
-            return Advance(start, Finished() if closed else reached, Head(packed, reached))
+            return Advance(start, Finished() if closed else reached, Prefetched(packed, reached))
         if closed:
-            return Advance(start, Finished(), Head(packed, page.last))
+            return Advance(start, Finished(), Prefetched(packed, page.last))
         newest = self._exact_end(last) if exact else self._near_end(page, size)
         limit = next_limit(self._options.limits.records, page.records, newest.arrived)
-        head = Head(packed, page.last, limit, newest.arrived)
-        return Advance(start, After(newest.sequence), head, newest.arrived if newest.behind else None)
+        prefetched = Prefetched(packed, page.last, limit, newest.arrived)
+        return Advance(start, After(newest.sequence), prefetched, newest.arrived if newest.behind else None)
 
     def _page_limit(self, records: int, size: int) -> int:
         """Return how many records the next page should have, by the size of those seen last."""
