@@ -32,6 +32,7 @@ def test_set_up_makes_the_tables_and_shows_them_and_the_files(pages: dict[str, P
     assert [Path(row[0]).name for row in files.rows] == ["topics"]
 
 
+@pytest.mark.connect
 def test_set_up_mounts_once_and_shows_no_key(workspace: Workspace, capfd: pytest.CaptureFixture[str]) -> None:
     fs = FileSystem(folders={"/mnt/pinterest": workspace.folder / "landing"})
     mount = {"access": "mount", "landing": "/mnt/pinterest", "bucket": "posts", "scope": "aws"}
@@ -40,6 +41,7 @@ def test_set_up_mounts_once_and_shows_no_key(workspace: Workspace, capfd: pytest
     assert "hidden-of-the-test" not in f"{shown} {capfd.readouterr()}"
 
 
+@pytest.mark.connect
 def test_set_up_takes_the_mount_away(workspace: Workspace) -> None:
     fs = FileSystem()
     fs.mount("s3a://posts", "/mnt/pinterest", extra_configs={})
@@ -61,6 +63,7 @@ def test_refine_shows_clean_rows_and_what_was_turned_away(pages: dict[str, Page]
     assert [len(shown.rows) for shown in tables] == [3, 3, 3, 0, 0, 1]
 
 
+@pytest.mark.connect
 def test_refine_replays_quarantine_once_and_only_when_asked(workspace: Workspace, pages: dict[str, Page]) -> None:
     before, after = (page.shown[0] for page in (pages["refine"], workspace.open("refine", replay="yes")))
     stage, read = (before.columns.index(name) for name in ("stage", "rows_read"))
@@ -93,12 +96,14 @@ def test_stream_shows_what_came_through_the_streams_and_how_late(pages: dict[str
     assert [shown.rows for shown in turned_away] == [[], [], []]
 
 
+@pytest.mark.connect
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_reads_every_widget_that_it_declares(pages: dict[str, Page], name: str) -> None:
     widgets = pages[name].dbutils.widgets
     assert widgets.read == widgets.declared.keys()
 
 
+@pytest.mark.connect
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_widgets_begin_with_what_the_job_is_given_in_production(pages: dict[str, Page], name: str) -> None:
     declared = pages[name].dbutils.widgets.declared
@@ -154,6 +159,7 @@ def test_explore_asks_every_question_and_shows_every_measure_of_health_in_its_wo
     assert titles[1:-1] == [shown.title for shown in (*ANSWERS, *HEALTH)]
 
 
+@pytest.mark.connect
 def test_explore_draws_every_answer_in_the_order_of_the_questions(
     spark: SparkSession, workspace: Workspace, pages: dict[str, Page]
 ) -> None:
@@ -162,6 +168,7 @@ def test_explore_draws_every_answer_in_the_order_of_the_questions(
     assert all("<figure>" in drawn for drawn in pages["explore"].charts[: len(names)])
 
 
+@pytest.mark.connect
 @pytest.mark.parametrize(
     ("name", "findings"),
     [

@@ -20,6 +20,8 @@ from tooling.databricks_setup.bundle.dashboard import Panel, answers, health
 ROOT = Path(__file__).parents[2]
 GROUP = "pinterest analysts`; --"
 
+pytestmark = pytest.mark.connect
+
 
 @pytest.fixture(scope="module")
 def lake(spark: SparkSession, workspace: Workspace, pages: dict[str, Page]) -> Lake:

@@ -1,8 +1,8 @@
 """Run all tests side by side: what needs a Spark session of its own, and everything else, one process after the other.
 
 Spark's tests wait on one thread most of the time, so the others cost little time beside them. The last of the others
-are those of Spark's tests that run over Spark Connect, too: the two ways do not fit into one process. What the others
-print is shown when both have ended, and then tables of what the folders and the dearest files have cost.
+are those of Spark's tests that run over Spark Connect: the two ways do not fit into one process. What the others print
+is shown when both have ended, and then tables of what the folders and the dearest files have cost.
 """
 
 import json
@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 COSTS = ["-p", "tests.support.costs"]
 PYTEST = [sys.executable, "-m", "pytest", *COSTS, "--cov", "--cov-report=", "--cov-fail-under=0"]
 AIRFLOW = [str(ROOT / ".venvs/airflow/bin/python"), "-m", "pytest", *COSTS, "-c", "tests/airflow/pytest.ini"]
+IN_A_CLASSIC_SESSION = ["-m", "not connect"]
 WITH_SPARK = ["tests/spark", "tests/notebooks", "tests/faults", "tests/integration/test_kinesis_source.py"]
 OVER_CONNECT = ["--spark=connect", "-m", "connect", "tests/spark", "tests/notebooks"]
 WITHOUT_SPARK = ["tests/unit", "tests/bundle", "tests/infrastructure", "tests/integration"]
@@ -34,7 +35,7 @@ def main() -> int:
             elsewhere = [f"--ignore={path}" for path in WITH_SPARK]
             others = [[*AIRFLOW, "tests/airflow"], [*PYTEST, *WITHOUT_SPARK, *elsewhere], [*PYTEST, *OVER_CONNECT]]
             beside = pool.submit(run, others, costs, ".coverage.others", output)
-            codes = [*run([[*PYTEST, *WITH_SPARK]], costs, ".coverage.spark", None), *beside.result()]
+            codes = [*run([[*PYTEST, *IN_A_CLASSIC_SESSION, *WITH_SPARK]], costs, ".coverage.spark", None), *beside.result()]
         sys.stdout.write(printed.read_text(encoding="utf-8", errors="replace"))
         sys.stdout.write("\n".join(["", "What the tests cost", *table(added_up(costs)), ""]))
     return next((code for code in codes if code), 0)
