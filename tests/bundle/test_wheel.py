@@ -65,21 +65,33 @@ def test_every_task_calls_an_entry_point_of_the_wheel(wheel: Path) -> None:
     assert called <= entry_points(wheel).keys()
 
 
-def test_every_entry_point_of_the_wheel_is_a_function_of_the_package(wheel: Path) -> None:
-    places = {place.partition(":")[::2] for place in entry_points(wheel).values()}
+def test_every_entry_point_runs_the_job_of_its_name(wheel: Path) -> None:
     tree = ast.parse((ROOT / "src" / "pinterest_pipeline" / "jobs.py").read_text(encoding="utf-8"))
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
-    assert {module for module, _ in places} == {"pinterest_pipeline.jobs"}
-    assert {function for _, function in places} <= functions
+    assert entry_points(wheel) == {name: f"pinterest_pipeline.tasks:{name}" for name in PARSERS}
+    assert PARSERS.keys() <= functions
 
 
-def test_every_entry_point_of_the_wheel_has_its_arguments(wheel: Path) -> None:
-    assert entry_points(wheel).keys() == PARSERS.keys()
+def test_entry_points_answer_where_only_the_wheel_is_installed(wheel: Path, tmp_path: Path) -> None:
+    python = tmp_path / "clean" / "bin" / "python"
+    uv(f"venv --python {sys.executable} {tmp_path / 'clean'}")
+    uv(f"pip install --offline --python {python} {wheel}")
+    for task in PARSERS:
+        answer = subprocess.run([python.with_name(task), "--help"], capture_output=True, text=True, check=True)
+        assert answer.stdout.startswith(f"usage: {task} ")
+    place = ["--catalog=main", "--schema=pinterest"]
+    refusal = subprocess.run([python.with_name("upkeep"), *place], capture_output=True, text=True, check=False)
+    assert refusal.returncode == 1
+    assert refusal.stderr == "upkeep needs Spark, and pyspark is not installed: run it on Databricks\n"
 
 
 def test_the_wheel_brings_nothing_that_the_workspace_has(wheel: Path) -> None:
     assert [need for need in needs(wheel) if "extra ==" not in need] == []
+
+
+def uv(command: str) -> None:
+    subprocess.run([*shlex.split(f"uv --quiet {command}")], check=True)
 
 
 def needs(wheel: Path) -> list[str]:
