@@ -1,13 +1,13 @@
 CREATE TABLE IF NOT EXISTS `${catalog}`.`${schema}`.`pin_raw` (
-  `payload` STRING COMMENT 'The record\'s text, untouched; bytes that are no UTF-8 in base64.',
-  `origin` STRING COMMENT 'How it came: s3 or kinesis.',
-  `position` STRING COMMENT 'Where it stands: file and line, or shard and sequence number.',
-  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis took it.',
-  `batch_id` STRING COMMENT 'The query and batch that brought it in.'
+  `payload` STRING COMMENT 'The record\'s text, unchanged; base64 if its bytes are not UTF-8.',
+  `origin` STRING COMMENT 'Source of the record: s3 or kinesis.',
+  `position` STRING COMMENT 'Position at the source: file and line, or shard and sequence number.',
+  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis received the record.',
+  `batch_id` STRING COMMENT 'The query and batch that ingested the record.'
 )
 USING DELTA
 CLUSTER BY (`arrived_at`)
-COMMENT 'One row per post. As it arrived.'
+COMMENT 'One row per post. Records as they arrived.'
 TBLPROPERTIES (
   'delta.appendOnly' = 'false',
   'delta.logRetentionDuration' = 'interval 30 days',
@@ -29,10 +29,10 @@ CREATE TABLE IF NOT EXISTS `${catalog}`.`${schema}`.`pin` (
   `image_src` STRING COMMENT 'URL of the image.',
   `save_location` STRING COMMENT 'Folder the image was stored in.',
   `category` STRING COMMENT 'The post\'s category.',
-  `_arrived_at` TIMESTAMP COMMENT 'When the record that this row was made from arrived.',
-  `_position` STRING COMMENT 'Where that record stands: file and line, or shard and sequence number.',
-  `_first_batch` STRING COMMENT 'The batch that saw this key first.',
-  `_extra` MAP<STRING, STRING> COMMENT 'Fields of the record that the declaration does not know.'
+  `_arrived_at` TIMESTAMP COMMENT 'When the record of this row arrived.',
+  `_position` STRING COMMENT 'Position of that record: file and line, or shard and sequence number.',
+  `_first_batch` STRING COMMENT 'The batch that inserted this key.',
+  `_extra` MAP<STRING, STRING> COMMENT 'Undeclared fields of the record.'
 )
 USING DELTA
 CLUSTER BY (`ind`)
@@ -47,18 +47,18 @@ TBLPROPERTIES (
 );
 
 CREATE TABLE IF NOT EXISTS `${catalog}`.`${schema}`.`pin_quarantine` (
-  `payload` STRING COMMENT 'The record\'s text, untouched; bytes that are no UTF-8 in base64.',
-  `origin` STRING COMMENT 'How it came: s3 or kinesis.',
-  `position` STRING COMMENT 'Where it stands: file and line, or shard and sequence number.',
-  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis took it.',
-  `batch_id` STRING COMMENT 'The query and batch that brought it in.',
-  `reasons` ARRAY<STRING> COMMENT 'The texts of its rejections. Deprecated: gone in the next version.',
-  `refined_in` STRING COMMENT 'The query and batch that turned it away.',
-  `rejections` ARRAY<STRUCT<rule: STRING, column: STRING, text: STRING>> COMMENT 'Every rule that it breaks, the field that breaks it, and what was expected and found.'
+  `payload` STRING COMMENT 'The record\'s text, unchanged; base64 if its bytes are not UTF-8.',
+  `origin` STRING COMMENT 'Source of the record: s3 or kinesis.',
+  `position` STRING COMMENT 'Position at the source: file and line, or shard and sequence number.',
+  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis received the record.',
+  `batch_id` STRING COMMENT 'The query and batch that ingested the record.',
+  `reasons` ARRAY<STRING> COMMENT 'The texts of rejections. Deprecated: removed in the next version.',
+  `refined_in` STRING COMMENT 'The query and batch that rejected the record.',
+  `rejections` ARRAY<STRUCT<rule: STRING, column: STRING, text: STRING>> COMMENT 'Each violated rule, with the field and what was expected and found.'
 )
 USING DELTA
 CLUSTER BY (`arrived_at`)
-COMMENT 'One row per post. Turned away.'
+COMMENT 'One row per post. Rejected records.'
 TBLPROPERTIES (
   'delta.enableDeletionVectors' = 'true',
   'delta.logRetentionDuration' = 'interval 30 days',
@@ -69,15 +69,15 @@ TBLPROPERTIES (
 );
 
 CREATE TABLE IF NOT EXISTS `${catalog}`.`${schema}`.`geo_raw` (
-  `payload` STRING COMMENT 'The record\'s text, untouched; bytes that are no UTF-8 in base64.',
-  `origin` STRING COMMENT 'How it came: s3 or kinesis.',
-  `position` STRING COMMENT 'Where it stands: file and line, or shard and sequence number.',
-  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis took it.',
-  `batch_id` STRING COMMENT 'The query and batch that brought it in.'
+  `payload` STRING COMMENT 'The record\'s text, unchanged; base64 if its bytes are not UTF-8.',
+  `origin` STRING COMMENT 'Source of the record: s3 or kinesis.',
+  `position` STRING COMMENT 'Position at the source: file and line, or shard and sequence number.',
+  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis received the record.',
+  `batch_id` STRING COMMENT 'The query and batch that ingested the record.'
 )
 USING DELTA
 CLUSTER BY (`arrived_at`)
-COMMENT 'Where and when each post was made. As it arrived.'
+COMMENT 'Where and when each post was made. Records as they arrived.'
 TBLPROPERTIES (
   'delta.appendOnly' = 'false',
   'delta.logRetentionDuration' = 'interval 30 days',
@@ -92,10 +92,10 @@ CREATE TABLE IF NOT EXISTS `${catalog}`.`${schema}`.`geo` (
   `country` STRING COMMENT 'Country the post was made in.',
   `coordinates` ARRAY<DOUBLE> COMMENT 'Latitude and longitude, in degrees.',
   `timestamp` TIMESTAMP COMMENT 'When the post was made, UTC.',
-  `_arrived_at` TIMESTAMP COMMENT 'When the record that this row was made from arrived.',
-  `_position` STRING COMMENT 'Where that record stands: file and line, or shard and sequence number.',
-  `_first_batch` STRING COMMENT 'The batch that saw this key first.',
-  `_extra` MAP<STRING, STRING> COMMENT 'Fields of the record that the declaration does not know.'
+  `_arrived_at` TIMESTAMP COMMENT 'When the record of this row arrived.',
+  `_position` STRING COMMENT 'Position of that record: file and line, or shard and sequence number.',
+  `_first_batch` STRING COMMENT 'The batch that inserted this key.',
+  `_extra` MAP<STRING, STRING> COMMENT 'Undeclared fields of the record.'
 )
 USING DELTA
 CLUSTER BY (`ind`)
@@ -110,18 +110,18 @@ TBLPROPERTIES (
 );
 
 CREATE TABLE IF NOT EXISTS `${catalog}`.`${schema}`.`geo_quarantine` (
-  `payload` STRING COMMENT 'The record\'s text, untouched; bytes that are no UTF-8 in base64.',
-  `origin` STRING COMMENT 'How it came: s3 or kinesis.',
-  `position` STRING COMMENT 'Where it stands: file and line, or shard and sequence number.',
-  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis took it.',
-  `batch_id` STRING COMMENT 'The query and batch that brought it in.',
-  `reasons` ARRAY<STRING> COMMENT 'The texts of its rejections. Deprecated: gone in the next version.',
-  `refined_in` STRING COMMENT 'The query and batch that turned it away.',
-  `rejections` ARRAY<STRUCT<rule: STRING, column: STRING, text: STRING>> COMMENT 'Every rule that it breaks, the field that breaks it, and what was expected and found.'
+  `payload` STRING COMMENT 'The record\'s text, unchanged; base64 if its bytes are not UTF-8.',
+  `origin` STRING COMMENT 'Source of the record: s3 or kinesis.',
+  `position` STRING COMMENT 'Position at the source: file and line, or shard and sequence number.',
+  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis received the record.',
+  `batch_id` STRING COMMENT 'The query and batch that ingested the record.',
+  `reasons` ARRAY<STRING> COMMENT 'The texts of rejections. Deprecated: removed in the next version.',
+  `refined_in` STRING COMMENT 'The query and batch that rejected the record.',
+  `rejections` ARRAY<STRUCT<rule: STRING, column: STRING, text: STRING>> COMMENT 'Each violated rule, with the field and what was expected and found.'
 )
 USING DELTA
 CLUSTER BY (`arrived_at`)
-COMMENT 'Where and when each post was made. Turned away.'
+COMMENT 'Where and when each post was made. Rejected records.'
 TBLPROPERTIES (
   'delta.enableDeletionVectors' = 'true',
   'delta.logRetentionDuration' = 'interval 30 days',
@@ -132,15 +132,15 @@ TBLPROPERTIES (
 );
 
 CREATE TABLE IF NOT EXISTS `${catalog}`.`${schema}`.`user_raw` (
-  `payload` STRING COMMENT 'The record\'s text, untouched; bytes that are no UTF-8 in base64.',
-  `origin` STRING COMMENT 'How it came: s3 or kinesis.',
-  `position` STRING COMMENT 'Where it stands: file and line, or shard and sequence number.',
-  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis took it.',
-  `batch_id` STRING COMMENT 'The query and batch that brought it in.'
+  `payload` STRING COMMENT 'The record\'s text, unchanged; base64 if its bytes are not UTF-8.',
+  `origin` STRING COMMENT 'Source of the record: s3 or kinesis.',
+  `position` STRING COMMENT 'Position at the source: file and line, or shard and sequence number.',
+  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis received the record.',
+  `batch_id` STRING COMMENT 'The query and batch that ingested the record.'
 )
 USING DELTA
 CLUSTER BY (`arrived_at`)
-COMMENT 'Who made each post; one person has a row for each of their posts. As it arrived.'
+COMMENT 'Who made each post; one person has a row for each of their posts. Records as they arrived.'
 TBLPROPERTIES (
   'delta.appendOnly' = 'false',
   'delta.logRetentionDuration' = 'interval 30 days',
@@ -155,10 +155,10 @@ CREATE TABLE IF NOT EXISTS `${catalog}`.`${schema}`.`user` (
   `user_name` STRING COMMENT 'First and last name.',
   `age` INT COMMENT 'Age in years.',
   `date_joined` TIMESTAMP COMMENT 'When the person joined, UTC.',
-  `_arrived_at` TIMESTAMP COMMENT 'When the record that this row was made from arrived.',
-  `_position` STRING COMMENT 'Where that record stands: file and line, or shard and sequence number.',
-  `_first_batch` STRING COMMENT 'The batch that saw this key first.',
-  `_extra` MAP<STRING, STRING> COMMENT 'Fields of the record that the declaration does not know.'
+  `_arrived_at` TIMESTAMP COMMENT 'When the record of this row arrived.',
+  `_position` STRING COMMENT 'Position of that record: file and line, or shard and sequence number.',
+  `_first_batch` STRING COMMENT 'The batch that inserted this key.',
+  `_extra` MAP<STRING, STRING> COMMENT 'Undeclared fields of the record.'
 )
 USING DELTA
 CLUSTER BY (`ind`)
@@ -173,18 +173,18 @@ TBLPROPERTIES (
 );
 
 CREATE TABLE IF NOT EXISTS `${catalog}`.`${schema}`.`user_quarantine` (
-  `payload` STRING COMMENT 'The record\'s text, untouched; bytes that are no UTF-8 in base64.',
-  `origin` STRING COMMENT 'How it came: s3 or kinesis.',
-  `position` STRING COMMENT 'Where it stands: file and line, or shard and sequence number.',
-  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis took it.',
-  `batch_id` STRING COMMENT 'The query and batch that brought it in.',
-  `reasons` ARRAY<STRING> COMMENT 'The texts of its rejections. Deprecated: gone in the next version.',
-  `refined_in` STRING COMMENT 'The query and batch that turned it away.',
-  `rejections` ARRAY<STRUCT<rule: STRING, column: STRING, text: STRING>> COMMENT 'Every rule that it breaks, the field that breaks it, and what was expected and found.'
+  `payload` STRING COMMENT 'The record\'s text, unchanged; base64 if its bytes are not UTF-8.',
+  `origin` STRING COMMENT 'Source of the record: s3 or kinesis.',
+  `position` STRING COMMENT 'Position at the source: file and line, or shard and sequence number.',
+  `arrived_at` TIMESTAMP COMMENT 'When its file was written, or Kinesis received the record.',
+  `batch_id` STRING COMMENT 'The query and batch that ingested the record.',
+  `reasons` ARRAY<STRING> COMMENT 'The texts of rejections. Deprecated: removed in the next version.',
+  `refined_in` STRING COMMENT 'The query and batch that rejected the record.',
+  `rejections` ARRAY<STRUCT<rule: STRING, column: STRING, text: STRING>> COMMENT 'Each violated rule, with the field and what was expected and found.'
 )
 USING DELTA
 CLUSTER BY (`arrived_at`)
-COMMENT 'Who made each post; one person has a row for each of their posts. Turned away.'
+COMMENT 'Who made each post; one person has a row for each of their posts. Rejected records.'
 TBLPROPERTIES (
   'delta.enableDeletionVectors' = 'true',
   'delta.logRetentionDuration' = 'interval 30 days',
@@ -196,22 +196,22 @@ TBLPROPERTIES (
 
 CREATE TABLE IF NOT EXISTS `${catalog}`.`${schema}`.`runs` (
   `stage` STRING COMMENT 'ingest, refine, replay or publish.',
-  `subject` STRING COMMENT 'The entity, or the answer.',
-  `batch` STRING COMMENT 'The query and batch, or what publish read.',
-  `rows_read` BIGINT COMMENT 'Rows that came in.',
-  `rows_kept` BIGINT COMMENT 'Rows that the stage added.',
-  `rows_rejected` BIGINT COMMENT 'Rows that went to quarantine.',
-  `rows_replaced` BIGINT COMMENT 'Rows that are no longer there, or never were, since a newer one is.',
+  `subject` STRING COMMENT 'The entity, or the answer\'s name.',
+  `batch` STRING COMMENT 'The query and batch, or the table versions that publish read.',
+  `rows_read` BIGINT COMMENT 'Rows read.',
+  `rows_kept` BIGINT COMMENT 'Rows added by the stage.',
+  `rows_rejected` BIGINT COMMENT 'Rows sent to quarantine.',
+  `rows_replaced` BIGINT COMMENT 'Rows superseded by a newer record of the same key.',
   `oldest_arrival` TIMESTAMP COMMENT 'When the oldest row of the batch arrived.',
   `newest_arrival` TIMESTAMP COMMENT 'When the newest row of the batch arrived.',
-  `latency_p50_seconds` DOUBLE COMMENT 'From arrival to commit, for half of its rows at most; streams only.',
-  `latency_p99_seconds` DOUBLE COMMENT 'The same for 99 of 100 rows.',
-  `started_at` TIMESTAMP COMMENT 'When the stage took the batch up.',
-  `finished_at` TIMESTAMP COMMENT 'When it had committed it.'
+  `latency_p50_seconds` DOUBLE COMMENT 'Median latency from arrival to commit; streams only.',
+  `latency_p99_seconds` DOUBLE COMMENT '99th percentile of the same latency.',
+  `started_at` TIMESTAMP COMMENT 'When the stage started the batch.',
+  `finished_at` TIMESTAMP COMMENT 'When the stage committed the batch.'
 )
 USING DELTA
 CLUSTER BY (`finished_at`)
-COMMENT 'What each run read, kept, turned away and replaced.'
+COMMENT 'What each run read, kept, rejected and replaced.'
 TBLPROPERTIES (
   'delta.appendOnly' = 'true',
   'delta.logRetentionDuration' = 'interval 30 days',

@@ -1,7 +1,7 @@
-"""Pin, geo and user: the one declaration that everything else is derived from.
+"""The entities pin, geo and user: the single declaration that everything else is derived from.
 
 Source tables, generated rows, JSON schemas, Spark schemas, Delta tables, cleaning, checks, names and the data
-dictionary all come from here. This module knows no database and no Spark, so every room may import it.
+dictionary are derived from it. This module imports neither a database driver nor Spark, so every package may import it.
 """
 
 import re
@@ -12,18 +12,18 @@ from pinterest_pipeline.errors import SettingsError
 
 
 class Kind(StrEnum):
-    """What a source column's value is, as the reasons of a rejected row name it."""
+    """The type of a source column's values, as reasons for a rejection name it."""
 
-    WHOLE = "a whole number"
+    INTEGER = "a whole number"
     FLAG = "1 or 0, true or false"
     REAL = "a number"
     TEXT = "a text"
     COUNT = "a count such as 766, 217k or 1.2M"
-    MOMENT = "a timestamp such as 2018-08-24 07:56:22"
+    TIMESTAMP = "a timestamp such as 2018-08-24 07:56:22"
 
 
 class Rule(StrEnum):
-    """What a rejected record breaks; quarantine stores it, and alerts and the report count by it."""
+    """The rule that a rejected record violates; quarantine stores it, and alerts and the report count by it."""
 
     NOT_ONE_OBJECT = "not_one_object"
     REPEATED_FIELD = "repeated_field"
@@ -35,7 +35,7 @@ class Rule(StrEnum):
 
 
 class Form(StrEnum):
-    """How the value of a clean column is made from its source columns."""
+    """How the value of a clean column is derived from its source columns."""
 
     SAME = "the value itself"
     PAIR = "an array of the two values"
@@ -48,15 +48,15 @@ class SourceColumn:
 
     Attributes:
         name: The column's name in the source table and in every posted record.
-        kind: What its values are.
+        kind: The type of its values.
         about: One line for the data dictionary.
-        length: The longest text the source table takes, in characters; 0 for other kinds.
-        missing: Texts that mean "no value". Empty text always does.
-        prefix: A text in front of every value that carries nothing.
-        allowed: The only values a text may have; empty means any.
-        least: The smallest possible number; it and the largest go together.
-        most: The largest possible number.
-        required: A record without this field is not a whole row.
+        length: Maximum length of a text in the source table, in characters; 0 for other kinds.
+        missing: Texts that mean "no value". An empty text always does.
+        prefix: A constant prefix of every value, removed when it is cleaned.
+        allowed: The values a text may have; empty means any.
+        minimum: The smallest valid number; declared together with `maximum`.
+        maximum: The largest valid number.
+        required: Whether a record without this field is rejected.
     """
 
     name: str
@@ -66,18 +66,18 @@ class SourceColumn:
     missing: tuple[str, ...] = ()
     prefix: str = ""
     allowed: tuple[str, ...] = ()
-    least: float | None = None
-    most: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     required: bool = True
 
     def __post_init__(self) -> None:
-        """Check that a limit has its other end.
+        """Check that a range has both limits.
 
         Raises:
-            ValueError: Only one of `least` and `most` is declared, which no rule would enforce.
+            ValueError: Only one of `minimum` and `maximum` is declared, which no rule would enforce.
         """
-        if (self.least is None) != (self.most is None):
-            raise ValueError(f"column {self.name}: declare both least and most, or neither")
+        if (self.minimum is None) != (self.maximum is None):
+            raise ValueError(f"column {self.name}: declare both minimum and maximum, or neither")
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class CleanColumn:
         name: The column's name.
         type: Its Spark SQL type.
         about: One line for the data dictionary and the table's column comment.
-        sources: Names of the source columns it is made from; one, or two for a pair or a joined text.
-        form: How the value is made from them.
+        sources: Names of the source columns it is derived from; one, or two for a pair or a joined text.
+        form: How the value is derived from them.
     """
 
     name: str
@@ -101,7 +101,7 @@ class CleanColumn:
 
 @dataclass(frozen=True)
 class Entity:
-    """One of the three kinds of row that flow through the pipeline.
+    """One of the three kinds of row in the pipeline.
 
     Attributes:
         name: Short name, used in topic, stream and table names.
@@ -134,7 +134,7 @@ PIN = Entity(
     about="One row per post.",
     key="index",
     source=(
-        SourceColumn("index", Kind.WHOLE, _KEY_ABOUT, least=0, most=_LARGEST_INT),
+        SourceColumn("index", Kind.INTEGER, _KEY_ABOUT, minimum=0, maximum=_LARGEST_INT),
         SourceColumn("unique_id", Kind.TEXT, "The post's UUID.", length=64),
         SourceColumn("title", Kind.TEXT, "Title.", length=1024, missing=("No Title Data Available",)),
         SourceColumn(
@@ -147,7 +147,7 @@ PIN = Entity(
         SourceColumn(
             "poster_name",
             Kind.TEXT,
-            "Who posted; rows from before the field existed lack it.",
+            "Who posted; missing in rows older than the field.",
             length=255,
             missing=("User Info Error",),
             required=False,
@@ -171,7 +171,7 @@ PIN = Entity(
         SourceColumn(
             "downloaded",
             Kind.FLAG,
-            "1 where the image was stored, 0 where not.",
+            "1 if the image was stored, else 0.",
             required=False,
         ),
         SourceColumn(
@@ -200,10 +200,10 @@ GEO = Entity(
     about="Where and when each post was made.",
     key="ind",
     source=(
-        SourceColumn("ind", Kind.WHOLE, _KEY_ABOUT, least=0, most=_LARGEST_INT),
-        SourceColumn("timestamp", Kind.MOMENT, "When the post was made, UTC."),
-        SourceColumn("latitude", Kind.REAL, "Degrees north.", least=-90, most=90),
-        SourceColumn("longitude", Kind.REAL, "Degrees east.", least=-180, most=180),
+        SourceColumn("ind", Kind.INTEGER, _KEY_ABOUT, minimum=0, maximum=_LARGEST_INT),
+        SourceColumn("timestamp", Kind.TIMESTAMP, "When the post was made, UTC."),
+        SourceColumn("latitude", Kind.REAL, "Degrees north.", minimum=-90, maximum=90),
+        SourceColumn("longitude", Kind.REAL, "Degrees east.", minimum=-180, maximum=180),
         SourceColumn("country", Kind.TEXT, "Country the post was made in.", length=128),
     ),
     clean=(
@@ -226,11 +226,11 @@ USER = Entity(
     about="Who made each post; one person has a row for each of their posts.",
     key="ind",
     source=(
-        SourceColumn("ind", Kind.WHOLE, _KEY_ABOUT, least=0, most=_LARGEST_INT),
+        SourceColumn("ind", Kind.INTEGER, _KEY_ABOUT, minimum=0, maximum=_LARGEST_INT),
         SourceColumn("first_name", Kind.TEXT, "First name.", length=128),
         SourceColumn("last_name", Kind.TEXT, "Last name.", length=128),
-        SourceColumn("age", Kind.WHOLE, "Age in years.", least=0, most=130),
-        SourceColumn("date_joined", Kind.MOMENT, "When the person joined, UTC."),
+        SourceColumn("age", Kind.INTEGER, "Age in years.", minimum=0, maximum=130),
+        SourceColumn("date_joined", Kind.TIMESTAMP, "When the person joined, UTC."),
     ),
     clean=(
         CleanColumn("ind", "INT", _KEY_ABOUT, ("ind",)),
@@ -241,16 +241,16 @@ USER = Entity(
 )
 
 ENTITIES = (PIN, GEO, USER)
-"""In the order in which every list, table and report names them."""
+"""In the order of every list, table and report."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """The outside names of one deployment, all from one prefix.
+    """The names of one deployment's topics and streams, all with one prefix.
 
     Attributes:
-        prefix: The deployment's id: 3 to 32 letters, digits and inner hyphens, lower case. It becomes part of
-            Kafka topics, Kinesis streams and S3 keys, whose common alphabet this is.
+        prefix: The deployment's id: 3 to 32 lower-case letters, digits and inner hyphens, the characters that
+            Kafka topics, Kinesis streams and S3 keys have in common.
     """
 
     prefix: str
@@ -259,7 +259,7 @@ class Names:
         """Check the prefix.
 
         Raises:
-            SettingsError: The prefix has other characters or another length.
+            SettingsError: The prefix has an invalid character or length.
         """
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{1,30})[a-z0-9]", self.prefix):
             raise SettingsError(

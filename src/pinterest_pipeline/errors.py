@@ -1,12 +1,12 @@
-"""Every error this package raises on purpose: one base class, one subclass a kind of trouble."""
+"""The errors of this package: one base class, one subclass per cause."""
 
 
 class PipelineError(Exception):
-    """Base class: the message says what was expected, what came and what to do."""
+    """Base class: the message says what was expected, what was found and what to do."""
 
 
 class SettingsError(PipelineError):
-    """Raised when something a person typed or configured cannot be used."""
+    """Raised when an argument or a setting cannot be used."""
 
 
 class SourceError(PipelineError):
@@ -14,8 +14,8 @@ class SourceError(PipelineError):
 
 
 class PostError(PipelineError):
-    """Raised when posting must stop; what was confirmed so far is kept and a new run resumes there."""
+    """Raised when posting must stop; confirmed progress is kept and the next run resumes there."""
 
 
 class StageError(PipelineError):
-    """Raised when ingest, refine or publish cannot do its work."""
+    """Raised when ingest, refine or publish fails."""

@@ -21,7 +21,11 @@ def test_the_rows_of_the_tutorial_are_whole_but_for_one_latitude() -> None:
             assert {column.name for column in entity.source if column.required} <= row.keys()
             for name, value in row.items():
                 column = entity.column(name)
-                if column.least is not None and column.most is not None and not column.least <= value <= column.most:
+                if (
+                    column.minimum is not None
+                    and column.maximum is not None
+                    and not column.minimum <= value <= column.maximum
+                ):
                     wrong.append(f'"{name}": {value}')
     assert wrong == ['"latitude": 91']
     assert f"s/{wrong[0]}/" in text

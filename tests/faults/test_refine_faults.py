@@ -66,7 +66,7 @@ def test_a_refine_batch_that_died_between_two_commits_is_done_again_as_if_it_had
 
 def judge_as(monkeypatch: pytest.MonkeyPatch, youngest: int) -> None:
     """Change the rule for the least age from now on."""
-    source = tuple(replace(column, least=youngest) if column.name == "age" else column for column in USER.source)
+    source = tuple(replace(column, minimum=youngest) if column.name == "age" else column for column in USER.source)
     monkeypatch.setattr(refining, "judge", lambda records, _: judge(records, replace(USER, source=source)))
 
 

@@ -35,7 +35,7 @@ def test_a_day_is_judged_by_the_rules_as_they_are_and_what_raw_lacks_of_it_is_re
     bring_in(spark, lake, tmp_path, checkpoints)
     landed_on(DAY, tmp_path, 4, 30)
     landed_on(NEXT_DAY, tmp_path, 5, 31)
-    ages = [replace(each, least=-10, most=39) if each.name == "age" else each for each in USER.source]
+    ages = [replace(each, minimum=-10, maximum=39) if each.name == "age" else each for each in USER.source]
     for module in (backfill, refining):
         monkeypatch.setattr(module, "judge", lambda records, _: judge(records, replace(USER, source=tuple(ages))))
     place = ["--catalog", lake.catalog, "--schema", lake.schema, "--prefix", NAMES.prefix]

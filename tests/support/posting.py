@@ -19,12 +19,12 @@ from tests.support.fake_api import FakeApi
 NAMES = Names("abc123")
 QUICK = Pace(records_per_request=10, in_flight=3, tries=4, first_wait=0.001, longest_wait=0.002)
 _EXAMPLES: dict[Kind, Any] = {
-    Kind.WHOLE: 1,
+    Kind.INTEGER: 1,
     Kind.FLAG: 1,
     Kind.REAL: 1.5,
     Kind.TEXT: "a text",
     Kind.COUNT: "17k",
-    Kind.MOMENT: datetime.fromisoformat("2018-08-24 07:56:22"),
+    Kind.TIMESTAMP: datetime.fromisoformat("2018-08-24 07:56:22"),
 }
 
 

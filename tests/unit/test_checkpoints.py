@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.lake.checkpoints import Batch, batch_cut_off, folder, query_id, visible_folder
+from pinterest_pipeline.lake.checkpoints import Batch, folder, interrupted_batch, query_id, visible_folder
 
 
 def checkpoint(place: Path, begun: list[str], ended: list[str]) -> Path:
@@ -36,16 +36,16 @@ def test_a_store_without_files_is_refused_with_what_is_expected(path: str) -> No
 
 
 def test_a_batch_that_was_begun_and_not_ended_was_cut_off(tmp_path: Path) -> None:
-    assert batch_cut_off(checkpoint(tmp_path, ["9", "10", "11"], ["9", "10"])) == 11
+    assert interrupted_batch(checkpoint(tmp_path, ["9", "10", "11"], ["9", "10"])) == 11
 
 
 @pytest.mark.parametrize(("begun", "ended"), [(["0", "1"], ["0", "1"]), ([], []), (["1", ".2.crc", ".2.tmp"], ["1"])])
 def test_none_was_cut_off_where_each_has_ended(tmp_path: Path, begun: list[str], ended: list[str]) -> None:
-    assert batch_cut_off(checkpoint(tmp_path, begun, ended)) is None
+    assert interrupted_batch(checkpoint(tmp_path, begun, ended)) is None
 
 
 def test_a_query_that_never_ran_has_no_batch(tmp_path: Path) -> None:
-    assert batch_cut_off(tmp_path / "nowhere") is None
+    assert interrupted_batch(tmp_path / "nowhere") is None
 
 
 def test_the_id_is_the_one_that_spark_has_written(tmp_path: Path) -> None:

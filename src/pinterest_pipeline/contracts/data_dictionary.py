@@ -1,4 +1,4 @@
-"""The data dictionary: every table, column and rule, as Markdown, written from the declaration itself."""
+"""The data dictionary: every table, column and rule, as Markdown, generated from the declaration."""
 
 from collections.abc import Iterable
 
@@ -8,16 +8,16 @@ from pinterest_pipeline.lake.tables import LINEAGE, QUARANTINE, RAW, RUNS, Lake
 _INTRODUCTION = """\
 # Data dictionary
 
-Made from the declaration by `uv run python scripts/data_dictionary.py`; a test proves that it is current.
+Generated from the declaration by `uv run python scripts/data_dictionary.py`; a test checks that it is current.
 
 Rules that hold for every column of a clean table:
 
-- White space around a text is taken off, non-breaking spaces too.
+- White space around a text is removed, including non-breaking spaces.
 - Empty text, the texts under *no value* and JSON's null become NULL.
 - A timestamp without a zone is UTC.
-- A record with a wrong value is not clean: it goes to quarantine with every reason. A value that is only missing is
-  no reason, except for the key.
-- Fields that are not declared are kept aside in `_extra`.
+- A record with a wrong value is rejected: it goes to quarantine with every reason. A missing value is no reason,
+  except for the key.
+- Undeclared fields are kept in `_extra`.
 - The newest record of a key replaces the older ones."""
 
 _ESCAPED_BAR = r"\|"
@@ -34,7 +34,7 @@ def data_dictionary() -> str:
 def _entity(entity: Entity) -> str:
     return "\n\n".join(
         [
-            f"## {entity.name}\n\n{entity.about} Key: `{entity.key}`, which is `{entity.clean[0].name}` once clean.",
+            f"## {entity.name}\n\n{entity.about} Key: `{entity.key}`, in the clean table `{entity.clean[0].name}`.",
             _table(
                 ("where", "name"),
                 [
@@ -48,12 +48,12 @@ def _entity(entity: Entity) -> str:
             ),
             f"### Source columns of {entity.name}",
             _table(
-                ("column", "what it is", "values", "no value", "may be left out"),
+                ("column", "description", "values", "no value", "optional"),
                 [_source_row(column) for column in entity.source],
             ),
             f"### Clean columns of {entity.name}",
-            _table(("column", "type", "made from", "what it is"), [_clean_row(column) for column in entity.clean]),
-            f"### What turns a record of {entity.name} away",
+            _table(("column", "type", "source", "description"), [_clean_row(column) for column in entity.clean]),
+            f"### Why a record of {entity.name} is rejected",
             "\n".join(f"- {reason}" for reason in _rejections(entity)),
         ]
     )
@@ -71,14 +71,14 @@ def _values(column: SourceColumn) -> str:
     if limits := _limits(column):
         parts.append(limits)
     if column.prefix:
-        parts.append(f"{_code(column.prefix)} in front is taken off")
+        parts.append(f"prefix {_code(column.prefix)} removed")
     return ", ".join(parts)
 
 
 def _limits(column: SourceColumn) -> str:
     if column.allowed:
         return "one of " + ", ".join(map(_code, column.allowed))
-    bounds = [("at least", column.least), ("at most", column.most)]
+    bounds = [("at least", column.minimum), ("at most", column.maximum)]
     return " and ".join(f"{words} {bound:,}" for words, bound in bounds if bound is not None)
 
 
@@ -89,10 +89,10 @@ def _clean_row(column: CleanColumn) -> tuple[str, ...]:
 
 
 def _rejections(entity: Entity) -> list[str]:
-    """Return what is looked for in each record, in the order of its columns."""
+    """Return the rules for a record, in the order of its columns."""
     needed = [_code(column.name) for column in entity.source if column.required]
     return [
-        "It is not one JSON object, or a field is there more than once.",
+        "It is not one JSON object, or a field occurs more than once.",
         f"Its key `{entity.key}` has no value.",
         f"It lacks a field, even one without a value: {', '.join(needed)}.",
         "A text is an object or an array.",
@@ -109,14 +109,14 @@ def _rule(column: SourceColumn) -> str:
 
 def _shared_tables() -> str:
     tables = {
-        "Behind the declared columns of every clean table": LINEAGE,
+        "Every clean table, after the declared columns": LINEAGE,
         "Every raw table": RAW,
         "Every quarantine table": QUARANTINE,
         f"The table of runs, {_lake_name(_LAKE.runs)}": RUNS,
     }
-    return "## Columns that are not of one entity\n\n" + "\n\n".join(
+    return "## Columns common to all entities\n\n" + "\n\n".join(
         f"### {title}\n\n"
-        + _table(("column", "type", "what it is"), [(_code(c.name), _code(c.type), c.about) for c in columns])
+        + _table(("column", "type", "description"), [(_code(c.name), _code(c.type), c.about) for c in columns])
         for title, columns in tables.items()
     )
 

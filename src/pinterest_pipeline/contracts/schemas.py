@@ -1,6 +1,6 @@
-"""The JSON schema of each entity's records as they travel, for whoever checks them on the way.
+"""The JSON schema of each entity's posted records, for services that validate them.
 
-Draft 4, which is what an API Gateway request model takes; nothing in it means another thing in later drafts.
+Draft 4, as API Gateway's request models require; later drafts read these schemas the same way.
 """
 
 from pinterest_pipeline.entities import Entity, Kind, SourceColumn
@@ -8,20 +8,20 @@ from pinterest_pipeline.entities import Entity, Kind, SourceColumn
 Schema = dict[str, object]
 
 _TYPES = {
-    Kind.WHOLE: ("integer",),
+    Kind.INTEGER: ("integer",),
     Kind.FLAG: ("integer", "boolean"),
     Kind.REAL: ("number",),
     Kind.TEXT: ("string",),
     Kind.COUNT: ("string",),
-    Kind.MOMENT: ("string",),
+    Kind.TIMESTAMP: ("string",),
 }
 
 
 def json_schema(entity: Entity) -> Schema:
     """Return the schema of one record: an object with the source columns as its fields.
 
-    Only the key must have a value; any other field may be null. Fields that nobody declared are welcome, for the
-    pipeline keeps them aside. The length of a text is a limit of the source table, not of a record.
+    Only the key must have a value; any other field may be null. Undeclared fields are allowed: the pipeline keeps
+    them in `_extra`. The length of a text is a limit of the source table, not of a record.
     """
     return {
         "$schema": "http://json-schema.org/draft-04/schema#",
@@ -40,5 +40,5 @@ def _field(column: SourceColumn, *, is_key: bool) -> Schema:
         field["enum"] = [*column.allowed, *column.missing, "", None]
     if column.kind is Kind.FLAG:
         field["enum"] = [0, 1, False, True, None]
-    bounds = {"minimum": column.least, "maximum": column.most}
+    bounds = {"minimum": column.minimum, "maximum": column.maximum}
     return field | {name: bound for name, bound in bounds.items() if bound is not None}

@@ -1,1 +1,1 @@
-"""What ingest, refine and publish stand on: tables, queries, checkpoints, the table `runs`."""
+"""Shared by ingest, refine and publish: tables, queries, checkpoints, the table `runs`."""

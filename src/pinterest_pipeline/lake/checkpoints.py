@@ -1,6 +1,6 @@
-"""What the checkpoint of a query says, and the folders beside it, read as files: a Spark job costs far more.
+"""Checkpoints of queries and the folders beside them, read as files: a Spark job costs far more.
 
-The folders are a local path, or a volume, which Databricks shows to Python as a path too.
+The folders are local paths, or volumes, which Databricks exposes to Python as paths too.
 """
 
 import json
@@ -20,11 +20,10 @@ class Batch:
     """One batch of one query.
 
     Attributes:
-        query: The id that Spark gave the query when it made its checkpoint. A deleted checkpoint makes a new id, so
-            whatever is remembered under it (Delta's transactions, batch names) never hides rows of a query that starts
-            over.
+        query: The id that Spark gave the query when it created the checkpoint. After the checkpoint is deleted the id
+            is a new one, so Delta's transactions and batch names of the old query never hide rows of the new one.
         number: The batch's number in the query.
-        repeated: Whether an earlier attempt was cut off, so that some of its commits may be there.
+        repeated: Whether an earlier attempt was interrupted, so that some of its commits may exist.
     """
 
     query: str
@@ -35,20 +34,20 @@ class Batch:
     def name(self) -> str:
         """The batch's name in the rows that it writes.
 
-        The number comes first: Delta keeps 32 characters of a text in its statistics, and only what differs there lets
-        it skip the files of other batches.
+        The number comes first: Delta's statistics keep only the first 32 characters of a text, and only a difference
+        there lets it skip the files of other batches.
         """
         return f"{self.number:010d}/{self.query}"
 
 
 def folder(path: str) -> Path:
-    """Return a folder of checkpoints as Python's files know it.
+    """Return a folder of checkpoints as a Python path.
 
     Args:
-        path: As Spark takes it: `/local/path`, `file:/local/path` or `/Volumes/...`.
+        path: As passed to Spark: `/local/path`, `file:/local/path` or `/Volumes/...`.
 
     Raises:
-        StageError: It is in a store that shows no files, such as `s3://`.
+        StageError: It is in a store without a file system, such as `s3://`.
     """
     local = _SPARKS_PREFIX.sub("", path)
     if _SCHEME.match(local):
@@ -57,29 +56,27 @@ def folder(path: str) -> Path:
 
 
 def visible_folder(path: str) -> Path:
-    """Return a folder of checkpoints, once it is certain that this process sees its files.
+    """Return a folder of checkpoints, checked to be accessible from this process.
 
     Args:
-        path: As `folder` takes it.
+        path: As for `folder`.
 
     Raises:
-        StageError: It is in a volume that Python does not see, such as on a laptop that is connected to a workspace:
-            batches that were cut off, and the spool of runs, would be missed.
+        StageError: It is in a volume that Python cannot access, such as from a laptop connected to a workspace:
+            interrupted batches and the spool of runs would be missed.
     """
     place = folder(path)
     volume = _VOLUME.match(str(place))
     if volume and not Path(volume[0]).is_dir():
-        raise StageError(
-            f"expected to see the volume {volume[0]} as a folder; run this in the workspace, where it is one"
-        )
+        raise StageError(f"expected the volume {volume[0]} to be mounted as a folder; run this in the workspace")
     return place
 
 
 def query_id(checkpoint: Path) -> str:
-    """Return the id that Spark gave the query when it made this checkpoint.
+    """Return the id that Spark gave the query when it created this checkpoint.
 
     Raises:
-        StageError: There is none, or no longer.
+        StageError: The checkpoint has no metadata.
     """
     try:
         return str(json.loads((checkpoint / "metadata").read_text(encoding="utf-8"))["id"])
@@ -89,14 +86,14 @@ def query_id(checkpoint: Path) -> str:
         ) from error
 
 
-def batch_cut_off(checkpoint: Path) -> int | None:
-    """Return the number of the batch that an earlier run of the query began and did not end; None where there is none.
+def interrupted_batch(checkpoint: Path) -> int | None:
+    """Return the number of the batch that an earlier run of the query started and did not finish; None without one.
 
-    Spark notes a batch in `offsets` before it runs and in `commits` behind it, and runs at most one at a time.
+    Spark writes a batch to `offsets` before it runs and to `commits` after it, and runs at most one at a time.
     """
-    begun, ended = (_numbers(checkpoint / log) for log in ("offsets", "commits"))
-    newest = max(begun, default=None)
-    return None if newest in ended else newest
+    started, committed = (_numbers(checkpoint / log) for log in ("offsets", "commits"))
+    newest = max(started, default=None)
+    return None if newest in committed else newest
 
 
 def _numbers(log: Path) -> set[int]:

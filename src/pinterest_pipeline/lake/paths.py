@@ -1,4 +1,4 @@
-"""Paths on their way to Spark, which reads them as patterns: a path that a person names is a path."""
+"""Escapes paths for Spark, which reads them as glob patterns."""
 
 import re
 
@@ -6,10 +6,10 @@ _SIGNS = re.compile(r"[\\\[\]{}*?]")
 
 
 def literal_path(path: str) -> str:
-    """Return the pattern that only this path fits, for Spark's own readers."""
+    """Return the pattern that matches only this path, for Spark's own readers."""
     return _SIGNS.sub(r"\\\g<0>", path)
 
 
 def is_pattern(path: str) -> bool:
-    """Return whether a reader that cannot be told otherwise takes the path for a pattern."""
+    """Return whether the path contains glob characters; for readers that cannot be given an escaped one."""
     return bool(_SIGNS.search(path))

@@ -1,4 +1,4 @@
-"""What every streaming query of the pipeline shares: its name for itself, exactly-once appends, retries, its end."""
+"""Shared by all streaming queries of the pipeline: start, exactly-once appends, retries, termination."""
 
 import re
 import time
@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pinterest_pipeline.errors import StageError
-from pinterest_pipeline.lake.checkpoints import Batch, batch_cut_off, query_id, visible_folder
+from pinterest_pipeline.lake.checkpoints import Batch, interrupted_batch, query_id, visible_folder
 
 BatchWriter = Callable[[DataFrame, Batch], None]
 """Writes the rows of one batch; safe to run again for the same batch."""
@@ -24,22 +24,22 @@ Start = Callable[[], StreamingQuery]
 Outcome = TypeVar("Outcome")
 
 _CONFLICT = re.compile(r"\[DELTA_(CONCURRENT_\w+|METADATA_CHANGED|PROTOCOL_CHANGED)\b")
-_BEHIND_THE_TRACEBACK = re.compile(r"\s+SQLSTATE: |\n\tat |\n=== Streaming Query ===")
-_TRIES = 10
+_AFTER_TRACEBACK = re.compile(r"\s+SQLSTATE: |\n\tat |\n=== Streaming Query ===")
+_ATTEMPTS = 10
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 30.0
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _LAST_BATCH_SECONDS = 20
 _UPKEEP_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """When a query takes up what is new.
+    """When a query starts its batches.
 
     Attributes:
-        interval_seconds: Time between two batches, for as long as the query runs; None takes what is there now, in as
-            many batches as it needs, and then the query ends.
+        interval_seconds: Time between two batches of a query that runs until it is stopped; None processes the
+            existing data, in as many batches as needed, and then ends the query.
     """
 
     interval_seconds: float | None = None
@@ -49,23 +49,23 @@ AVAILABLE_NOW = Trigger()
 
 
 def start_query(rows: DataFrame, name: str, checkpoint: str, trigger: Trigger, write: BatchWriter) -> StreamingQuery:
-    """Start a query that hands its batches to a writer.
+    """Start a query that passes its batches to a writer.
 
     Args:
         rows: A streaming frame.
-        name: The query's name; a session has no two queries of one name.
+        name: The query's name, unique in the session.
         checkpoint: The query's own checkpoint folder.
-        trigger: When it takes up what is new.
+        trigger: When it starts its batches.
         write: Writes one batch.
 
     Raises:
-        StageError: Python does not see the files of the checkpoint.
+        StageError: Python cannot access the checkpoint's files.
     """
     place = visible_folder(checkpoint)
-    cut_off = batch_cut_off(place)
+    interrupted = interrupted_batch(place)
 
     def write_batch(batch_rows: DataFrame, number: int) -> None:
-        write(batch_rows, Batch(query_id(place), number, repeated=number == cut_off))
+        write(batch_rows, Batch(query_id(place), number, repeated=number == interrupted))
 
     writer = rows.writeStream.queryName(name).option("checkpointLocation", checkpoint).foreachBatch(write_batch)
     if trigger.interval_seconds is None:
@@ -77,10 +77,10 @@ def append_once(rows: DataFrame, table: str, application: str, version: int) -> 
     """Append rows to a Delta table; a second call with the same application and version adds nothing.
 
     Args:
-        rows: What to append.
+        rows: The rows.
         table: The table's full name.
-        application: Who appends.
-        version: The number of the append, growing.
+        application: The name of the appending application.
+        version: The number of the append, increasing.
     """
     (
         rows.write.format("delta")
@@ -92,21 +92,21 @@ def append_once(rows: DataFrame, table: str, application: str, version: int) -> 
 
 
 def retry_on_conflict(commit: Callable[[], Outcome]) -> Outcome:
-    """Run a commit again while another writer of the same table is quicker.
+    """Retry a commit while it conflicts with other writers of the same table.
 
     Args:
-        commit: Reads the table anew and commits; safe to run again.
+        commit: Reads the table again and commits; safe to repeat.
 
     Returns:
-        What the commit that succeeded returned.
+        The result of the successful commit.
 
     Raises:
-        Exception: What the commit raised, where it is no conflict, or lost against other writers every time.
+        Exception: The commit's own error, if it is not a conflict or the last attempt conflicts too.
     """
-    for attempt in range(_TRIES - 1):
+    for attempt in range(_ATTEMPTS - 1):
         try:
             return commit()
-        # A conflict has no type of its own: classic Spark hands it over as a Java error, Spark Connect as a remote one.
+        # A conflict has no exception type: classic Spark raises a Java error, Spark Connect a remote one.
         except Exception as error:
             if not _CONFLICT.search(str(error)):
                 raise
@@ -115,7 +115,7 @@ def retry_on_conflict(commit: Callable[[], Outcome]) -> Outcome:
 
 
 def run_to_end(starts: Iterable[Start]) -> None:
-    """Start queries and wait until every one has done what was there when it started.
+    """Start queries and wait until each has processed the data that existed when it started.
 
     Args:
         starts: Each starts a query with the trigger `AVAILABLE_NOW`.
@@ -130,14 +130,14 @@ def run_to_end(starts: Iterable[Start]) -> None:
 
 
 def run_until_stopped(starts: Iterable[Start], stop: Event, upkeep: Callable[[], None]) -> None:
-    """Start queries and keep them running together until one of them ends or somebody asks for the end.
+    """Start queries and keep them running together until one of them ends or `stop` is set.
 
-    Where one has ended the others must not go on alone: rows would pile up in front of it, and nobody would see it.
+    When one has ended the others must not continue alone: its rows would pile up unnoticed.
 
     Args:
         starts: Each starts a query with an interval for its trigger.
-        stop: Set by another thread to end all queries. A batch that is under way may end if that is soon; else it is
-            cut off, and done again at the next start.
+        stop: Set by another thread to end all queries. A running batch may finish if it does so soon; otherwise it is
+            interrupted, and repeated at the next start.
         upkeep: Called once a minute while they run.
 
     Raises:
@@ -146,7 +146,7 @@ def run_until_stopped(starts: Iterable[Start], stop: Event, upkeep: Callable[[],
     """
     with _running(start for start in starts if not stop.is_set()) as queries:
         due = time.monotonic() + _UPKEEP_SECONDS
-        while all(query.isActive for query in queries) and not stop.wait(_LOOK_SECONDS):
+        while all(query.isActive for query in queries) and not stop.wait(_POLL_SECONDS):
             if time.monotonic() >= due:
                 upkeep()
                 due = time.monotonic() + _UPKEEP_SECONDS
@@ -157,7 +157,7 @@ def run_until_stopped(starts: Iterable[Start], stop: Event, upkeep: Callable[[],
 
 @contextmanager
 def _running(starts: Iterable[Start]) -> Iterator[list[StreamingQuery]]:
-    """Start queries, and leave none of them running behind the block."""
+    """Start queries, and stop all of them at the end of the block."""
     started: list[StreamingQuery] = []
     try:
         started.extend(start() for start in starts)
@@ -178,22 +178,22 @@ def _await_end(query: StreamingQuery) -> None:
 
 
 def _stop(queries: list[StreamingQuery]) -> None:
-    """Stop queries, each behind its batch if that ends soon: one that is cut off fills the log with its errors."""
+    """Stop queries, each after its batch if that ends soon: an interrupted batch fills the log with errors."""
     deadline = time.monotonic() + _LAST_BATCH_SECONDS
     while active := [query for query in queries if query.isActive]:
         for query in active:
             if not query.status["isTriggerActive"] or time.monotonic() > deadline:
                 query.stop()
-        time.sleep(_LOOK_SECONDS / 10)
+        time.sleep(_POLL_SECONDS / 10)
 
 
 def _cause(error: PySparkException) -> str:
-    """Return what went wrong in one line: what Python raised, where Spark wraps its whole traceback."""
+    """Return the cause in one line: the Python exception, if Spark wraps a whole traceback."""
     first, _, rest = str(error).strip().partition("\n")
     if not first.endswith("Traceback (most recent call last):"):
         return first
-    # The lines of a traceback are indented, and what was raised stands below the last of them.
+    # The lines of a traceback are indented; the exception follows the last of them.
     raised: list[str] = []
-    for line in _BEHIND_THE_TRACEBACK.split(rest)[0].splitlines():
+    for line in _AFTER_TRACEBACK.split(rest)[0].splitlines():
         raised = [] if line.startswith("  ") else [*raised, line.strip()]
     return " ".join(raised)

@@ -1,6 +1,6 @@
-"""What each run did: one row a batch and stage in the table `runs`.
+"""The table `runs`: one row per batch and stage.
 
-A commit of one row costs as much as one of a thousand. What batches did is therefore spooled first, a small file a
+A commit of one row costs as much as a commit of a thousand. Rows are therefore spooled first, one small file per
 batch, and appended to the table together: when a run of a stage ends, and once a minute while a stream runs.
 """
 
@@ -20,14 +20,14 @@ from pinterest_pipeline.lake.checkpoints import Batch
 from pinterest_pipeline.lake.queries import append_once
 from pinterest_pipeline.lake.tables import RUNS, Lake
 
-# Of arrival: what arrived first has waited longest, so the first hundredth gives the latency of 99 in 100.
+# Of arrival: the earliest rows have waited longest, so the first percentile of arrival is the 99th of latency.
 _QUANTILES = (0.5, 0.01)
 _TIMES = ("oldest_arrival", "newest_arrival", "started_at", "finished_at")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one stage did with one batch; the attributes are columns of `runs`."""
+    """One row of `runs`: what one stage did with one batch."""
 
     stage: str
     subject: str
@@ -46,13 +46,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Counts:
-    """What one pass over the rows of a batch says.
+    """Counts and arrival times of a batch, from one pass over its rows.
 
     Attributes:
-        rows: How many there are.
-        rejected: How many of them have reasons.
-        arrivals: Seconds since 1970 when the oldest, the newest and the median row arrived, and the row that 99 of 100
-            came after; None where there are no rows.
+        rows: The number of rows.
+        rejected: The number of rejected rows.
+        arrivals: Oldest, newest, median and first-percentile arrival, in seconds since 1970; None without rows.
     """
 
     rows: int
@@ -61,10 +60,10 @@ class Counts:
 
     @staticmethod
     def columns(rejected: Column | None = None) -> list[Column]:
-        """Return what to aggregate; needs the column `arrived_at`.
+        """Return the columns to aggregate; needs the column `arrived_at`.
 
         Args:
-            rejected: Whether a row is one that is rejected; none is where it is not given.
+            rejected: Whether a row is rejected; without it none is.
         """
         seconds = sf.col("arrived_at").cast("DOUBLE")
         return [
@@ -82,7 +81,7 @@ class Counts:
         return cls(found["rows"], found["rejected"], arrivals)
 
     def put_into(self, run: Run, kept: int) -> Run:
-        """Return the run with its rows: what was read, rejected, kept, and when they arrived; the rest was replaced."""
+        """Return the run with its counts and arrival times; rows neither rejected nor kept were replaced."""
         oldest, newest = (
             (datetime.fromtimestamp(at, UTC) for at in self.arrivals[:2]) if self.arrivals else (None, None)
         )
@@ -98,7 +97,7 @@ class Counts:
 
 
 def counted(rows: DataFrame, rejected: Column | None = None) -> Counts:
-    """Count rows by a query of its own, where no write passes them.
+    """Count rows by a separate query, when no write counts them.
 
     Args:
         rows: Rows with `arrived_at`.
@@ -108,7 +107,7 @@ def counted(rows: DataFrame, rejected: Column | None = None) -> Counts:
 
 
 def now() -> datetime:
-    """Return the time, with its zone."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
@@ -117,33 +116,33 @@ def finished(run: Run, counts: Counts | None = None) -> Run:
 
     Args:
         run: The run.
-        counts: When its rows arrived, where the latency is of interest.
+        counts: The batch's counts, if its latency is to be recorded.
     """
     end = now()
     done = replace(run, finished_at=end)
     if counts is None or counts.arrivals is None:
         return done
-    half, most = (end.timestamp() - arrival for arrival in counts.arrivals[2:])
-    return replace(done, latency_p50_seconds=half, latency_p99_seconds=most)
+    p50, p99 = (end.timestamp() - arrival for arrival in counts.arrivals[2:])
+    return replace(done, latency_p50_seconds=p50, latency_p99_seconds=p99)
 
 
 def spool_of(checkpoints: Path, queries: str) -> Path:
-    """Return the folder in which the runs of some queries wait for the table.
+    """Return the spool folder of some queries.
 
     Args:
         checkpoints: The folder of all checkpoints.
-        queries: The folder of the queries' checkpoints in it: whoever owns these owns the spool.
+        queries: The folder of the queries' checkpoints in it; the spool belongs to the same queries.
     """
     return checkpoints / "runs" / queries
 
 
 def record(spool: Path, batch: Batch, *runs: Run) -> None:
-    """Spool what was done with a batch; a second call for the same batch takes the place of the first.
+    """Spool the runs of a batch; a second call for the same batch replaces the first.
 
     Args:
         spool: The folder of the spool.
         batch: The batch.
-        runs: What each stage did with it.
+        runs: One run per stage.
     """
     spool.mkdir(parents=True, exist_ok=True)
     file = spool / f"{batch.query}-{batch.number:010d}.json"
@@ -157,9 +156,9 @@ def record(spool: Path, batch: Batch, *runs: Run) -> None:
 
 @contextmanager
 def recorded(spark: SparkSession, lake: Lake, spool: Path) -> Iterator[None]:
-    """Bring what the block spools into `runs` at its end, and what an earlier run left at its start.
+    """Flush the spool into `runs` before the block (leftovers of an earlier run) and after it.
 
-    Where the block fails, the next run brings it in.
+    If the block fails, the next run flushes its spool.
     """
     flush(spark, lake, spool, left_over=True)
     yield
@@ -167,13 +166,13 @@ def recorded(spark: SparkSession, lake: Lake, spool: Path) -> Iterator[None]:
 
 
 def flush(spark: SparkSession, lake: Lake, spool: Path, *, left_over: bool = False) -> None:
-    """Append what is spooled to `runs`, in one commit, and empty the spool.
+    """Append the spooled runs to `runs` in one commit, and empty the spool.
 
     Args:
         spark: The session.
         lake: Where `runs` is.
         spool: The folder of the spool.
-        left_over: Whether an earlier process may have died between the commit and the emptying.
+        left_over: Whether an earlier process may have died between the commit and emptying the spool.
     """
     files = sorted(spool.glob("*.json"))
     spooled = [json.loads(file.read_text(encoding="utf-8")) for file in files]
@@ -192,7 +191,7 @@ def append_runs(spark: SparkSession, lake: Lake, runs: Sequence[Run]) -> None:
     Args:
         spark: The session.
         lake: Where `runs` is.
-        runs: What was done.
+        runs: The runs.
     """
     _frame(spark, runs).write.format("delta").mode("append").saveAsTable(lake.runs)
 
@@ -203,9 +202,9 @@ def append_runs_once(spark: SparkSession, lake: Lake, runs: Sequence[Run], appli
     Args:
         spark: The session.
         lake: Where `runs` is.
-        runs: What was done.
-        application: Who did it.
-        version: The number of the append, growing.
+        runs: The runs.
+        application: The name of the appending application.
+        version: The number of the append, increasing.
     """
     append_once(_frame(spark, runs), lake.runs, application, version)
 
@@ -221,10 +220,10 @@ def _run(values: dict[str, Any]) -> Run:
 
 
 def _unrecorded(spark: SparkSession, lake: Lake, runs: list[Run]) -> list[Run]:
-    """Leave out what is in the table already."""
+    """Return the runs that are not in the table yet."""
     if not runs:
         return []
     batches = sorted({run.batch for run in runs})
-    there = spark.table(lake.runs).where(sf.col("batch").isin(batches)).select("stage", "batch").collect()
-    known = {(row["stage"], row["batch"]) for row in there}
+    existing = spark.table(lake.runs).where(sf.col("batch").isin(batches)).select("stage", "batch").collect()
+    known = {(row["stage"], row["batch"]) for row in existing}
     return [run for run in runs if (run.stage, run.batch) not in known]

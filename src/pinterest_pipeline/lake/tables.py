@@ -1,4 +1,4 @@
-"""The Delta tables: their names, columns and properties, made from the declaration and evolved with it."""
+"""The Delta tables: names, columns and properties, derived from the declaration and evolved with it."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ FIRST_BATCH = "_first_batch"
 
 
 class Origin(StrEnum):
-    """How a record came into its raw table."""
+    """How a record reached its raw table."""
 
     S3 = "s3"
     """In a file of the Kafka sink."""
@@ -25,61 +25,59 @@ class Origin(StrEnum):
 
 
 LINEAGE = (
-    CleanColumn("_arrived_at", "TIMESTAMP", "When the record that this row was made from arrived.", ()),
-    CleanColumn("_position", "STRING", "Where that record stands: file and line, or shard and sequence number.", ()),
-    CleanColumn(FIRST_BATCH, "STRING", "The batch that saw this key first.", ()),
-    CleanColumn("_extra", "MAP<STRING, STRING>", "Fields of the record that the declaration does not know.", ()),
+    CleanColumn("_arrived_at", "TIMESTAMP", "When the record of this row arrived.", ()),
+    CleanColumn("_position", "STRING", "Position of that record: file and line, or shard and sequence number.", ()),
+    CleanColumn(FIRST_BATCH, "STRING", "The batch that inserted this key.", ()),
+    CleanColumn("_extra", "MAP<STRING, STRING>", "Undeclared fields of the record.", ()),
 )
-"""What every clean table carries behind its declared columns. `_arrived_at` and `_position` order two records of
-one key: the newest wins."""
+"""Columns of every clean table after its declared ones. `_arrived_at` and `_position` order the records of one
+key: the newest wins."""
 
 RAW = (
-    CleanColumn("payload", "STRING", "The record's text, untouched; bytes that are no UTF-8 in base64.", ()),
-    CleanColumn("origin", "STRING", "How it came: s3 or kinesis.", ()),
-    CleanColumn("position", "STRING", "Where it stands: file and line, or shard and sequence number.", ()),
-    CleanColumn("arrived_at", "TIMESTAMP", "When its file was written, or Kinesis took it.", ()),
-    CleanColumn("batch_id", "STRING", "The query and batch that brought it in.", ()),
+    CleanColumn("payload", "STRING", "The record's text, unchanged; base64 if its bytes are not UTF-8.", ()),
+    CleanColumn("origin", "STRING", "Source of the record: s3 or kinesis.", ()),
+    CleanColumn("position", "STRING", "Position at the source: file and line, or shard and sequence number.", ()),
+    CleanColumn("arrived_at", "TIMESTAMP", "When its file was written, or Kinesis received the record.", ()),
+    CleanColumn("batch_id", "STRING", "The query and batch that ingested the record.", ()),
 )
 
 QUARANTINE = (
     *RAW,
-    CleanColumn("reasons", "ARRAY<STRING>", "The texts of its rejections. Deprecated: gone in the next version.", ()),
-    CleanColumn("refined_in", "STRING", "The query and batch that turned it away.", ()),
+    CleanColumn("reasons", "ARRAY<STRING>", "The texts of rejections. Deprecated: removed in the next version.", ()),
+    CleanColumn("refined_in", "STRING", "The query and batch that rejected the record.", ()),
     CleanColumn(
         "rejections",
         "ARRAY<STRUCT<rule: STRING, column: STRING, text: STRING>>",
-        "Every rule that it breaks, the field that breaks it, and what was expected and found.",
+        "Each violated rule, with the field and what was expected and found.",
         (),
     ),
 )
 
 RUNS = (
     CleanColumn("stage", "STRING", "ingest, refine, replay or publish.", ()),
-    CleanColumn("subject", "STRING", "The entity, or the answer.", ()),
-    CleanColumn("batch", "STRING", "The query and batch, or what publish read.", ()),
-    CleanColumn("rows_read", "BIGINT", "Rows that came in.", ()),
-    CleanColumn("rows_kept", "BIGINT", "Rows that the stage added.", ()),
-    CleanColumn("rows_rejected", "BIGINT", "Rows that went to quarantine.", ()),
-    CleanColumn("rows_replaced", "BIGINT", "Rows that are no longer there, or never were, since a newer one is.", ()),
+    CleanColumn("subject", "STRING", "The entity, or the answer's name.", ()),
+    CleanColumn("batch", "STRING", "The query and batch, or the table versions that publish read.", ()),
+    CleanColumn("rows_read", "BIGINT", "Rows read.", ()),
+    CleanColumn("rows_kept", "BIGINT", "Rows added by the stage.", ()),
+    CleanColumn("rows_rejected", "BIGINT", "Rows sent to quarantine.", ()),
+    CleanColumn("rows_replaced", "BIGINT", "Rows superseded by a newer record of the same key.", ()),
     CleanColumn("oldest_arrival", "TIMESTAMP", "When the oldest row of the batch arrived.", ()),
     CleanColumn("newest_arrival", "TIMESTAMP", "When the newest row of the batch arrived.", ()),
-    CleanColumn(
-        "latency_p50_seconds", "DOUBLE", "From arrival to commit, for half of its rows at most; streams only.", ()
-    ),
-    CleanColumn("latency_p99_seconds", "DOUBLE", "The same for 99 of 100 rows.", ()),
-    CleanColumn("started_at", "TIMESTAMP", "When the stage took the batch up.", ()),
-    CleanColumn("finished_at", "TIMESTAMP", "When it had committed it.", ()),
+    CleanColumn("latency_p50_seconds", "DOUBLE", "Median latency from arrival to commit; streams only.", ()),
+    CleanColumn("latency_p99_seconds", "DOUBLE", "99th percentile of the same latency.", ()),
+    CleanColumn("started_at", "TIMESTAMP", "When the stage started the batch.", ()),
+    CleanColumn("finished_at", "TIMESTAMP", "When the stage committed the batch.", ()),
 )
 
 _MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")
-_FIRST_LOOK = 10  # entries of a history
+_FIRST_PAGE = 10  # entries of a history
 _DELETION_VECTORS = {"delta.enableDeletionVectors": "true"}
 RETENTION = {
     "delta.logRetentionDuration": "interval 30 days",
     "delta.deletedFileRetentionDuration": "interval 7 days",
     "delta.checkpointInterval": "10",
 }
-"""How long Delta keeps what is old: its own defaults. `erase` changes them while it runs, and may die meanwhile."""
+"""Retention settings, at Delta's defaults: `erase` changes them while it runs, and may die before it resets them."""
 
 _CONSTRAINT = "delta.constraints."
 _IDENTIFIED = {
@@ -90,22 +88,22 @@ _SPACE = re.compile(r"\s+")  # Delta keeps a condition as a list of words
 
 
 def quoted(identifier: str) -> str:
-    """Return the identifier in backquotes, safe to stand in SQL."""
+    """Return the identifier in backquotes, safe to use in SQL."""
     return "`" + identifier.replace("`", "``") + "`"
 
 
 def literal(text: str) -> str:
-    """Return the text as a SQL string literal, safe to stand in SQL."""
+    """Return the text as a SQL string literal, safe to use in SQL."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 @dataclass(frozen=True)
 class Lake:
-    """The schema that holds the pipeline's tables, and the full, quoted name of each.
+    """The schema that holds the pipeline's tables, with the full, quoted name of each.
 
     Attributes:
-        catalog: The catalog, `spark_catalog` where there is no Unity Catalog.
-        schema: The schema inside it.
+        catalog: The catalog; `spark_catalog` without Unity Catalog.
+        schema: The schema in it.
     """
 
     catalog: str
@@ -113,7 +111,7 @@ class Lake:
 
     @property
     def full_schema(self) -> str:
-        """The schema's own name."""
+        """The full name of the schema."""
         return f"{quoted(self.catalog)}.{quoted(self.schema)}"
 
     def table(self, name: str) -> str:
@@ -125,33 +123,33 @@ class Lake:
         return self.table(f"{entity.name}_raw")
 
     def clean(self, entity: Entity) -> str:
-        """Return the name of the table of rows with one row a key."""
+        """Return the name of the table of clean rows, one per key."""
         return self.table(entity.name)
 
     def quarantine(self, entity: Entity) -> str:
-        """Return the name of the table of records that are not clean."""
+        """Return the name of the table of rejected records."""
         return self.table(f"{entity.name}_quarantine")
 
     @property
     def runs(self) -> str:
-        """The name of the table of what each run did."""
+        """The name of the table of runs."""
         return self.table("runs")
 
 
 @dataclass(frozen=True)
 class TableDefinition:
-    """One table as it is to be.
+    """The definition of one table.
 
     Attributes:
         name: Its name in the schema.
         columns: Its columns in order.
         about: Its comment.
         clustering: The columns that it is clustered by.
-        key: The column that is never NULL from the start, where there is one.
-        checks: Conditions that every row meets, by the names of the constraints.
-        indexed: The columns whose smallest and largest values Delta's log holds; empty means every column. None has a
-            text that a person wrote: the log keeps the values of rows that are gone.
-        properties: Delta's other properties.
+        key: The column declared NOT NULL, if there is one.
+        checks: Conditions that every row satisfies, by the names of the constraints.
+        indexed: The columns with statistics in Delta's log; empty means every column. None holds free text: the log
+            keeps the values of deleted rows.
+        properties: Other Delta properties.
     """
 
     name: str
@@ -165,15 +163,15 @@ class TableDefinition:
 
     @property
     def table_properties(self) -> dict[str, str]:
-        """All of Delta's properties but the constraints."""
+        """All Delta properties except the constraints."""
         indexed = {"delta.dataSkippingStatsColumns": ",".join(self.indexed)} if self.indexed else {}
         return {**self.properties, **RETENTION, **indexed}
 
     def create_statement(self, lake: Lake) -> str:
-        """Return the SQL that makes the table, where another job has not made it at the same moment.
+        """Return the SQL that creates the table, unless another job has just created it.
 
         Args:
-            lake: Where it is to be.
+            lake: The schema to create it in.
         """
         columns = ",\n  ".join(_described(column, self.key) for column in self.columns)
         constraints = {_CONSTRAINT + name: condition for name, condition in self.checks.items()}
@@ -186,16 +184,16 @@ class TableDefinition:
 
 
 def definitions() -> Iterator[TableDefinition]:
-    """Return every table but the answers, which publish makes from their queries."""
+    """Return every table except the answers, which publish creates from their queries."""
     for entity in ENTITIES:
         yield TableDefinition(
             f"{entity.name}_raw",
             RAW,
-            f"{entity.about} As it arrived.",
+            f"{entity.about} Records as they arrived.",
             clustering=("arrived_at",),
             checks=_IDENTIFIED,
             indexed=("arrived_at", "origin", "position", "batch_id"),
-            # Only `erase` removes rows. It rewrites their files, so that no deleted row stays in one.
+            # Only `erase` deletes rows. It rewrites their files, so that no deleted row remains in one.
             properties={"delta.appendOnly": "false"},
         )
         key = entity.clean[0].name
@@ -212,7 +210,7 @@ def definitions() -> Iterator[TableDefinition]:
         yield TableDefinition(
             f"{entity.name}_quarantine",
             QUARANTINE,
-            f"{entity.about} Turned away.",
+            f"{entity.about} Rejected records.",
             clustering=("arrived_at",),
             checks=_IDENTIFIED,
             indexed=("arrived_at", "origin", "position", "batch_id", "refined_in"),
@@ -221,7 +219,7 @@ def definitions() -> Iterator[TableDefinition]:
     yield TableDefinition(
         "runs",
         RUNS,
-        "What each run read, kept, turned away and replaced.",
+        "What each run read, kept, rejected and replaced.",
         clustering=("finished_at",),
         checks={"named": "stage IS NOT NULL AND subject IS NOT NULL"},
         properties={"delta.appendOnly": "true"},
@@ -229,34 +227,34 @@ def definitions() -> Iterator[TableDefinition]:
 
 
 def create_statements() -> str:
-    """Return the SQL of every table as one script, with `${catalog}` and `${schema}` in the place of their names."""
+    """Return the SQL of every table as one script, with placeholders `${catalog}` and `${schema}`."""
     lake = Lake("${catalog}", "${schema}")
     return "".join(f"{definition.create_statement(lake)};\n\n" for definition in definitions())
 
 
 def create_tables(spark: SparkSession, lake: Lake) -> None:
-    """Create the schema and every table that is not there; bring every other one to its definition, without a rewrite.
+    """Create the schema and missing tables; alter existing tables to match their definitions, without rewriting data.
 
     Args:
         spark: The session.
         lake: Where the tables live.
     """
-    # Where the bundle has made the schema, the job's identity needs no right to make one.
+    # If the bundle created the schema, the job's identity needs no permission to create one.
     if not spark.catalog.databaseExists(lake.full_schema):
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.full_schema}")
-    there = existing_tables(spark, lake)
+    existing = existing_tables(spark, lake)
     for definition in definitions():
-        if definition.name in there:
+        if definition.name in existing:
             _evolve(spark, lake.table(definition.name), definition)
         else:
             spark.sql(definition.create_statement(lake))
     for entity in ENTITIES:
-        if f"{entity.name}_quarantine" in there:
+        if f"{entity.name}_quarantine" in existing:
             fill_rejections(spark, lake.quarantine(entity))
 
 
 def existing_tables(spark: SparkSession, lake: Lake) -> set[str]:
-    """Return the names of all tables of the schema, by one query.
+    """Return the names of all tables of the schema, in one query.
 
     Args:
         spark: The session.
@@ -266,7 +264,7 @@ def existing_tables(spark: SparkSession, lake: Lake) -> set[str]:
 
 
 def _evolve(spark: SparkSession, name: str, wanted: TableDefinition) -> None:
-    """Change what differs from the definition; a column or constraint that it does not have stays."""
+    """Change what differs from the definition; extra columns and constraints stay."""
     for change in _changes(spark, name, wanted):
         spark.sql(f"ALTER TABLE {name} {change}")
 
@@ -287,10 +285,10 @@ def _changes(spark: SparkSession, name: str, wanted: TableDefinition) -> Iterato
     if tuple(detail["clusteringColumns"]) != wanted.clustering:
         yield _clustered(wanted)
     for check, condition in wanted.checks.items():
-        there = properties.get(_CONSTRAINT + check)
-        if there is not None and _SPACE.sub("", there) == _SPACE.sub("", condition):
+        existing = properties.get(_CONSTRAINT + check)
+        if existing is not None and _SPACE.sub("", existing) == _SPACE.sub("", condition):
             continue
-        if there is not None:
+        if existing is not None:
             yield f"DROP CONSTRAINT {quoted(check)}"
         yield f"ADD CONSTRAINT {quoted(check)} CHECK ({condition})"
 
@@ -306,12 +304,12 @@ def _described(column: CleanColumn, key: str | None = None) -> str:
 
 @dataclass(frozen=True)
 class TableState:
-    """Where a Delta table stands.
+    """The versions of a Delta table that tell whether it changed.
 
     Attributes:
         version: Its newest version.
-        changed: The newest version that changed its rows: maintenance moves them about and changes none. -1 where
-            nothing else is left in the history.
+        changed: The newest version that changed its rows; maintenance changes none. -1 if the history holds only
+            maintenance.
     """
 
     version: int
@@ -319,7 +317,7 @@ class TableState:
 
 
 def table_state(spark: SparkSession, name: str) -> TableState:
-    """Return where a Delta table stands; reads no more of its history than the newest change needs.
+    """Return the state of a Delta table; reads its history only as far back as the newest change.
 
     Args:
         spark: The session.
@@ -328,7 +326,7 @@ def table_state(spark: SparkSession, name: str) -> TableState:
     Raises:
         StageError: There is no such table.
     """
-    limit = _FIRST_LOOK
+    limit = _FIRST_PAGE
     while True:
         history = _history(spark, name, limit)
         changed = [row["version"] for row in history if row["operation"] not in _MAINTENANCE]

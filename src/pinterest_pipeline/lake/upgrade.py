@@ -1,4 +1,4 @@
-"""What existing rows need after an upgrade, each for one version."""
+"""Migrations of existing rows after an upgrade, each kept for one version."""
 
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as sf
@@ -11,9 +11,9 @@ _NUMBER = "-?[0-9]+([.][0-9]+)?"
 
 
 def fill_rejections(spark: SparkSession, quarantine: str) -> None:
-    """Fill the column `rejections` from the sentences in `reasons` where it is NULL; else nothing is written.
+    """Fill the column `rejections` from the sentences in `reasons` where it is NULL; if none is, write nothing.
 
-    It runs whenever the tables are made: a stream of the earlier version that still runs writes sentences only.
+    It runs on each call of `create_tables`: a stream of the earlier version may still be writing sentences only.
 
     Args:
         spark: The session.
@@ -30,15 +30,15 @@ def fill_rejections(spark: SparkSession, quarantine: str) -> None:
 
 
 def rejection_of(reason: Column) -> Column:
-    """Return the struct of rule, column and text that a sentence of the earlier version stands for."""
-    said = sf.substring(reason, sf.instr(reason, ": ") + 2, sf.length(reason))
+    """Return the struct of rule, column and text for a sentence of the earlier version."""
+    message = sf.substring(reason, sf.instr(reason, ": ") + 2, sf.length(reason))
     rule = (
-        sf.when(said == "a field is there more than once", Rule.REPEATED_FIELD)
-        .when(said == "the key is missing", Rule.MISSING_KEY)
-        .when(said == "the field is missing", Rule.MISSING_FIELD)
-        .when(sf.startswith(said, sf.lit("expected one JSON object, got ")), Rule.NOT_ONE_OBJECT)
-        .when(sf.startswith(said, sf.lit("expected one of ")), Rule.NOT_ALLOWED)
-        .when(said.rlike(f"^expected {_NUMBER} to {_NUMBER}, got "), Rule.OUT_OF_RANGE)
+        sf.when(message == "a field is there more than once", Rule.REPEATED_FIELD)
+        .when(message == "the key is missing", Rule.MISSING_KEY)
+        .when(message == "the field is missing", Rule.MISSING_FIELD)
+        .when(sf.startswith(message, sf.lit("expected one JSON object, got ")), Rule.NOT_ONE_OBJECT)
+        .when(sf.startswith(message, sf.lit("expected one of ")), Rule.NOT_ALLOWED)
+        .when(message.rlike(f"^expected {_NUMBER} to {_NUMBER}, got "), Rule.OUT_OF_RANGE)
         .otherwise(Rule.WRONG_KIND)
     )
     column = sf.substring_index(reason, ": ", 1)

@@ -115,12 +115,12 @@ def moment(text: Column) -> Column:
 
 
 _READERS: dict[Kind, Callable[[Column], Column]] = {
-    Kind.WHOLE: whole_number,
+    Kind.INTEGER: whole_number,
     Kind.FLAG: flag,
     Kind.REAL: real_number,
     Kind.TEXT: lambda text: text,
     Kind.COUNT: count,
-    Kind.MOMENT: moment,
+    Kind.TIMESTAMP: moment,
 }
 
 
@@ -228,8 +228,8 @@ def _limits(column: SourceColumn) -> tuple[Rule, str, Column] | None:
     value = sf.col(_value(column.name))
     if column.allowed:
         return Rule.NOT_ALLOWED, "one of " + ", ".join(column.allowed), value.isin(*column.allowed)
-    if column.least is not None and column.most is not None:
-        return Rule.OUT_OF_RANGE, f"{column.least} to {column.most}", value.between(column.least, column.most)
+    if column.minimum is not None and column.maximum is not None:
+        return Rule.OUT_OF_RANGE, f"{column.minimum} to {column.maximum}", value.between(column.minimum, column.maximum)
     return None
 
 

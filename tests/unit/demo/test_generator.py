@@ -105,7 +105,7 @@ def test_keys_are_unique_and_have_gaps_and_the_tables_agree(
 
 
 def test_the_last_key_of_all_fits_the_declaration() -> None:
-    limit = PIN.column("index").most
+    limit = PIN.column("index").maximum
     assert limit is not None
     assert limit >= MOST_ROWS * 5
 

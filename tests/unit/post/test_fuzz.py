@@ -109,7 +109,7 @@ def same(found: object, posted: object, kind: Kind) -> bool:
     if isinstance(found, bytes):
         found = found.decode()
     if found is None or posted is None or type(found) is type(posted) is str:
-        return found == posted or (kind is Kind.MOMENT and found == f"{posted}.000000")
+        return found == posted or (kind is Kind.TIMESTAMP and found == f"{posted}.000000")
     # A number may have become a text of it, or a text the number it says.
     return float(str(found)) == float(str(posted))
 

@@ -212,11 +212,11 @@ def _whole_key(entity: Entity, value: object) -> int:
 
 def _type(kind: Kind, length: int) -> TypeEngine[Any]:
     match kind:
-        case Kind.WHOLE | Kind.FLAG:
+        case Kind.INTEGER | Kind.FLAG:
             return Integer()
         case Kind.REAL:
             return Double()
-        case Kind.MOMENT:
+        case Kind.TIMESTAMP:
             return DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
         case Kind.TEXT | Kind.COUNT:
             return String(length)

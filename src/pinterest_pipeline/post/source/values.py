@@ -81,10 +81,10 @@ def _moment(value: object) -> object:
 
 
 _WRITERS: dict[Kind, Callable[[object], object]] = {
-    Kind.WHOLE: _whole,
+    Kind.INTEGER: _whole,
     Kind.FLAG: _whole,
     Kind.REAL: _real,
     Kind.TEXT: _text,
     Kind.COUNT: _text,
-    Kind.MOMENT: _moment,
+    Kind.TIMESTAMP: _moment,
 }
