@@ -25,13 +25,13 @@ OFFSETS = st.builds(
     st.dictionaries(st.text(), STREAMS),
 )
 DOCUMENTED: dict[str, Json] = {
-    "version": 1,
+    "version": 2,
     "initial": {"since": 1_700_000_000_000},
     "streams": {
         "pins": {
             "created": 1_690_000_000_000,
-            "complete": 1_700_000_100_000,
-            "kept": 86_400_000,
+            "complete_until_ms": 1_700_000_100_000,
+            "retention_ms": 86_400_000,
             "shards": {
                 "shardId-000000000000": "finished",
                 "shardId-000000000001": {"after": "49590338271490256608559692538361571095921575989136588898"},
@@ -40,6 +40,13 @@ DOCUMENTED: dict[str, Json] = {
         }
     },
 }
+VERSION_1 = (
+    '{"version": 1, "initial": {"since": 1700000000000}, "streams": {"pins": {"created": 1690000000000, '
+    '"complete": 1700000100000, "kept": 86400000, "shards": {"shardId-000000000000": "finished", '
+    '"shardId-000000000001": {"after": "49590338271490256608559692538361571095921575989136588898"}, '
+    '"shardId-000000000002": {"since": 1700000000000}}}}}'
+)
+"""The same offset as the source wrote it before it had `complete_until_ms` and `retention_ms`."""
 
 
 @given(OFFSETS)
@@ -54,9 +61,13 @@ def test_the_documented_offset_is_one() -> None:
     assert Offset.from_json(DOCUMENTED).to_json() == DOCUMENTED
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_an_offset_of_an_earlier_version_is_read_and_written_in_the_new_one() -> None:
+    assert Offset.from_json(json.loads(VERSION_1)).to_json() == DOCUMENTED
+
+
+@pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_another_version_is_refused(version: Json) -> None:
-    with pytest.raises(CheckpointError, match="must have version 1, found"):
+    with pytest.raises(CheckpointError, match="must have version 1 or 2, found"):
         Offset.from_json(DOCUMENTED | {"version": version})
 
 
@@ -65,7 +76,14 @@ def test_another_version_is_refused(version: Json) -> None:
     ["somewhere", "latest", {"after": 5}, {"after": "five"}, {"since": "5"}, {"after": "5", "since": 5}, None],
 )
 def test_a_position_that_is_none_is_refused(position: Json) -> None:
-    streams: Json = {"pins": {"created": None, "complete": 0, "kept": 0, "shards": {"shardId-000000000000": position}}}
+    streams: Json = {
+        "pins": {
+            "created": None,
+            "complete_until_ms": 0,
+            "retention_ms": 0,
+            "shards": {"shardId-000000000000": position},
+        }
+    }
     with pytest.raises(CheckpointError, match="cannot be read"):
         Offset.from_json(DOCUMENTED | {"streams": streams})
 
@@ -80,7 +98,7 @@ def test_a_batch_reads_each_shard_from_its_start_to_its_end() -> None:
     ]
 
 
-def test_positions_of_a_stream_that_was_created_anew_count_for_nothing() -> None:
+def test_positions_of_a_recreated_stream_are_ignored() -> None:
     start = Offset(TrimHorizon(), {"pins": StreamOffset(1, 0, 0, {"a": After("5")})})
     end = Offset(TrimHorizon(), {"pins": StreamOffset(2, 0, 0, {"a": After("9")})})
     assert between(Stream("pins"), start, end)[0].start == TrimHorizon()

@@ -86,15 +86,15 @@ def test_a_wrong_value_is_said_with_its_options_name(name: str, text: str) -> No
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "streamName or streamARN, one of the two; found neither"),
+        ({}, "either the option streamName or streamARN; found neither"),
         ({"streamName": "pins", "streamARN": ARN}, "found both"),
-        ({"streamName": "pins,,geo"}, "names with commas"),
+        ({"streamName": "pins,,geo"}, "comma-separated names"),
         ({"streamName": "pins,pins"}, "each stream once"),
         ({"streamARN": "pins"}, "streamARN must look like arn:aws:kinesis"),
         ({"streamARN": f"{ARN},{ARN.replace('west', 'east')}"}, "streams of one region, found eu-east-1, eu-west-1"),
         ({"streamName": "pins", "consumerMode": "efo"}, "consumerMode must be polling"),
         ({"streamName": "pins", "serviceCredential": "mine"}, "serviceCredential needs Databricks"),
-        ({"streamName": "pins", "awsAccessKey": "A"}, "awsAccessKey and awsSecretKey belong together"),
+        ({"streamName": "pins", "awsAccessKey": "A"}, "awsAccessKey and awsSecretKey must be given together"),
         ({"streamName": "pins", "awsAccessKey": "A", "awsSecretKey": "B", "profile": "me"}, "not both"),
         ({"streamName": "pins", "initialPositon": "earliest"}, "did you mean initialPosition"),
         ({"streamName": "pins", "somethingElse": "1"}, "has no option somethingelse"),

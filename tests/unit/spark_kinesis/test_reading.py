@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_kinesis.arrow import COLUMNS, pack, to_batch, unpack
-from spark_kinesis.backlog_search import Seen, find_end
+from spark_kinesis.backlog_search import Found, find_end
 from spark_kinesis.buffers import Buffer, StoppedError
 from spark_kinesis.client import Client
 from spark_kinesis.errors import KinesisSourceError
@@ -134,7 +134,7 @@ def test_a_fetch_near_the_end_asks_for_about_what_is_left(ends_at: int | None, l
 @pytest.mark.parametrize("until", [None, 9_001, 9_999, 10_000])
 def test_the_server_is_not_asked_for_its_present_or_its_future(until: int | None) -> None:
     looks: list[int] = []
-    find_end(looks.append, Seen("1", 5_000, 5_000), until=until)
+    find_end(looks.append, Found("1", 5_000, 5_000), until=until)
     assert looks
     assert max(looks) < 10_000 - 500
 
@@ -150,13 +150,13 @@ def test_the_newest_record_is_found_but_for_those_of_its_millisecond(arrivals: l
     arrivals.sort()
     now, looks = arrivals[-1] + since, 0
 
-    def look(moment: int) -> Seen | None:
+    def look(moment: int) -> Found | None:
         nonlocal looks
         looks += 1
         return next((seen(number) for number, arrived in enumerate(arrivals) if arrived >= moment), None)
 
-    def seen(number: int) -> Seen:
-        return Seen(str(number), arrivals[number], now - arrivals[number] if number + 1 < len(arrivals) else 0)
+    def seen(number: int) -> Found:
+        return Found(str(number), arrivals[number], now - arrivals[number] if number + 1 < len(arrivals) else 0)
 
     assert find_end(look, seen(0), tolerance=1).arrived == arrivals[-1]
     assert looks < 60

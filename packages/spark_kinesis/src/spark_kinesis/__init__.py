@@ -1,13 +1,13 @@
-"""A Spark data source named `kinesis`, for Spark outside Databricks; it stands alone, see its README.md.
+"""A Spark data source named `kinesis`, for Spark outside Databricks; see its README.md.
 
-The way through it, from Spark's calls to Kinesis':
+The modules, from Spark's calls to Kinesis':
 
 - `source`: the classes that Spark calls, with their `options` (`timestamps` reads times) and `metrics`.
-- On the driver `planning` says where a batch ends: `stream_planning` for each stream, `shard_planning` for each shard,
-  where `backlog_search` finds the end of a backlog. What is decided are `positions` (the checkpoint), and `ranges`
-  between them, in the order that `shards` gives.
-- In a task `reading` fetches ranges, at the pace of `pacing`, through `buffers`, as `arrow` batches.
-- Both ask by `cursors`, a place in a shard, and `client`, the only one that calls Kinesis, connected by `sessions`.
+- On the driver `planning` decides where a batch ends: `stream_planning` for each stream, `shard_planning` for each
+  shard, with `backlog_search` for the end of a backlog. The result is `positions` (the checkpoint) and `ranges`
+  between them, in the order that `shards` determines.
+- In a task `reading` fetches ranges, at the rate of `pacing`, through `buffers`, as `arrow` batches.
+- Both use `cursors` (a position in a shard) and `client`, the only module that calls Kinesis, connected by `sessions`.
 """
 
 from importlib import import_module
@@ -33,7 +33,7 @@ __all__ = [
     "metered",
 ]
 
-# Read only when they are asked for: the rest of the package can be used, and tested, without Spark.
+# Imported on first use: the rest of the package can be used, and tested, without Spark.
 _NEED_SPARK = {"KinesisDataSource": "source", "Meter": "metrics", "metered": "source"}
 
 

@@ -1,4 +1,4 @@
-"""Kinesis records as Arrow batches, in the columns that Databricks' source has."""
+"""Kinesis records as Arrow batches, in the columns of Databricks' source."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -29,7 +29,7 @@ def to_batch(stream: str, shard: str, records: Sequence[Record]) -> pa.RecordBat
     Args:
         stream: The stream's name.
         shard: The shard's id.
-        records: As GetRecords gave them.
+        records: As returned by GetRecords.
     """
     arrivals = [record["ApproximateArrivalTimestamp"] * 1000 for record in records]
     columns: list[pa.Array[Any]] = [
@@ -44,16 +44,16 @@ def to_batch(stream: str, shard: str, records: Sequence[Record]) -> pa.RecordBat
 
 
 def pack(batch: pa.RecordBatch) -> bytes:
-    """Return a batch as bytes that travel with a plan."""
+    """Serialize a batch, to be sent with a plan."""
     return batch.serialize().to_pybytes()
 
 
 def unpack(packed: bytes) -> pa.RecordBatch:
-    """Return the batch that `pack` packed."""
+    """Deserialize a batch from `pack`."""
     return pa.ipc.read_record_batch(pa.py_buffer(packed), _SCHEMA)
 
 
 def data_bytes(batch: pa.RecordBatch) -> int:
-    """Return the bytes of the records' data."""
+    """Return the size of the records' data in bytes."""
     total = pc.sum(pc.binary_length(cast("pa.BinaryArray", batch.column("data"))))
     return int(total.as_py() or 0)

@@ -1,4 +1,4 @@
-"""What several threads fetch, for one reader: no more ahead than a bound of bytes."""
+"""A buffer between several fetching threads and one reader, bounded in bytes."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,21 +8,21 @@ import pyarrow as pa
 
 
 class StoppedError(Exception):
-    """Raised in a fetching thread when nobody reads any more."""
+    """Raised in a fetching thread after the reader has stopped."""
 
 
 class Buffer:
-    """Takes batches from threads and gives them to one reader.
+    """Passes batches from threads to one reader.
 
     Args:
-        threads: How many threads put batches in.
-        most: Bytes that may wait; a single batch always may.
+        threads: The number of threads that put batches in.
+        capacity: Maximum bytes in the buffer; a single batch of any size always fits.
     """
 
-    def __init__(self, threads: int, most: int) -> None:
-        """Hold nothing."""
+    def __init__(self, threads: int, capacity: int) -> None:
+        """Create an empty buffer."""
         self._running = threads
-        self._most = most
+        self._capacity = capacity
         self._held = 0
         self._waiting: deque[pa.RecordBatch] = deque()
         self._error: BaseException | None = None
@@ -30,13 +30,15 @@ class Buffer:
         self._changed = Condition()
 
     def put(self, batch: pa.RecordBatch) -> None:
-        """Add a batch; wait while there is no room.
+        """Add a batch; block while the buffer is full.
 
         Raises:
-            StoppedError: Nobody reads any more.
+            StoppedError: The reader has stopped.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or not self._held or self._held + batch.nbytes <= self._most)
+            self._changed.wait_for(
+                lambda: self._stopped or not self._held or self._held + batch.nbytes <= self._capacity
+            )
             self._check()
             self._waiting.append(batch)
             self._held += batch.nbytes
@@ -46,17 +48,17 @@ class Buffer:
         """Wait so many seconds.
 
         Raises:
-            StoppedError: Nobody reads any more.
+            StoppedError: The reader has stopped.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._stopped, seconds)
             self._check()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Say that a thread ended.
+        """Report that a thread ended.
 
         Args:
-            error: Why it could not finish, where it could not.
+            error: The error that ended it, if one did.
         """
         with self._changed:
             self._running -= 1
@@ -64,16 +66,16 @@ class Buffer:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Let the threads end: nobody reads any more."""
+        """Stop the threads: the reader has stopped."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
 
     def drain(self) -> Iterator[pa.RecordBatch]:
-        """Yield batches until all threads ended.
+        """Yield batches until all threads have ended.
 
         Raises:
-            BaseException: What a thread ended with.
+            BaseException: The error that ended a thread.
         """
         while batch := self._next():
             yield batch

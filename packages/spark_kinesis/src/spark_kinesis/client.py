@@ -1,4 +1,4 @@
-"""The calls to Kinesis that the source needs, tried again while Kinesis is busy; the only place that calls it."""
+"""Calls Kinesis, with retries while it is busy; no other module does."""
 
 import random
 import time
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Record = Mapping[str, Any]
-"""A record as GetRecords gives it, its time in milliseconds since 1970."""
+"""A record of GetRecords, its arrival time in milliseconds since 1970."""
 
 _WAITS = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0, 10.0, 10.0, 10.0)
-"""Seconds before each further try, at most."""
+"""Maximum seconds before each retry."""
 
 _RANDOM = random.SystemRandom()
 _BUSY = {
@@ -44,11 +44,11 @@ class IteratorExpiredError(Exception):
 
 
 class NotInShardError(Exception):
-    """Raised when a shard has no such position: the stream is another one, or the record expired."""
+    """Raised when a shard lacks the position: the stream was recreated, or the record expired."""
 
 
 class Calls(Protocol):
-    """What is used of boto3's client."""
+    """The methods used of boto3's client."""
 
     def describe_stream_summary(self, **asked: object) -> Mapping[str, Any]:
         """Describe a stream."""
@@ -65,41 +65,41 @@ class Calls(Protocol):
 
 @dataclass(frozen=True)
 class Description:
-    """A stream.
+    """A stream's description.
 
     Attributes:
-        created: When it was created, in milliseconds since 1970; None where nobody says.
-        kept: How long it keeps records, in milliseconds.
+        created: When it was created, in milliseconds since 1970; None if Kinesis does not return it.
+        retention_ms: Its retention period, in milliseconds.
         now: The server's time, whole seconds, in milliseconds since 1970.
     """
 
     created: int | None
-    kept: int
+    retention_ms: int
     now: int
 
 
 @dataclass(frozen=True)
 class Page:
-    """What one GetRecords answered.
+    """The response of one GetRecords call.
 
     Attributes:
         records: The records, in order.
         iterator: The next page's iterator; None at the end of a closed shard.
-        behind: Milliseconds between the end of the page and the newest record; 0 where there is no more.
+        lag: Milliseconds between the end of the page and the newest record; 0 at the newest record.
     """
 
     records: list[Record]
     iterator: str | None
-    behind: int
+    lag: int
 
     @property
     def size(self) -> int:
-        """Bytes of all data."""
+        """Total size of the data, in bytes."""
         return sum(len(record["Data"]) for record in self.records)
 
     @property
     def last(self) -> After:
-        """The position behind the last record; there must be one."""
+        """The position after the last record; the page must not be empty."""
         return After(self.records[-1]["SequenceNumber"])
 
 
@@ -117,10 +117,10 @@ class Client:
         self._sleep = sleep
 
     def describe(self, stream: "Stream") -> Description:
-        """Say when a stream was created, how long it keeps records, and what time it is there.
+        """Return when a stream was created, its retention period and the server's time.
 
         Raises:
-            ServiceError: There is no such stream, or it cannot be asked.
+            ServiceError: There is no such stream, or Kinesis does not answer.
         """
         answer = self._try(
             stream, "DescribeStreamSummary", partial(self._calls.describe_stream_summary, **_name(stream))
@@ -131,16 +131,16 @@ class Client:
         )
 
     def shards(self, stream: "Stream") -> tuple[dict[str, Shard], int]:
-        """Return a stream's shards, open and closed, by id, and the server's time before that.
+        """Return a stream's shards, open and closed, by id, and the server's time before listing them.
 
         Raises:
-            ServiceError: There is no such stream, or it cannot be asked.
+            ServiceError: There is no such stream, or Kinesis does not answer.
         """
         found: dict[str, Shard] = {}
         now: int | None = None
         more: dict[str, str] = {}
         while True:
-            # By the last id, not by NextToken: with a token alone several emulators do not know which stream it is.
+            # By the last id, not by NextToken: several emulators cannot tell the stream from a token alone.
             answer = self._try(stream, "ListShards", partial(self._calls.list_shards, **_name(stream), **more))
             listed = {shard.id: shard for shard in map(_shard, answer["Shards"])}
             found |= listed
@@ -154,31 +154,31 @@ class Client:
 
         Raises:
             NotInShardError: The shard has no such position.
-            ServiceError: The shard cannot be asked.
+            ServiceError: Kinesis does not answer.
         """
         return self._iterator(stream, shard, _iterator_kind(position))
 
     def page(self, stream: "Stream", iterator: str, limit: int) -> Page:
-        """Return the records at an iterator, `limit` at most.
+        """Return at most `limit` records at an iterator.
 
         Raises:
-            IteratorExpiredError: The iterator is too old.
-            ServiceError: The shard cannot be asked.
+            IteratorExpiredError: The iterator has expired.
+            ServiceError: Kinesis does not answer.
         """
-        # A stream that another account shares is asked for by its ARN in every call.
+        # A stream shared by another account needs its ARN in every call.
         arn = {"StreamARN": stream.arn} if stream.arn else {}
         call = partial(self._calls.get_records, ShardIterator=iterator, Limit=limit, **arn)
         answer = self._try(stream, "GetRecords", call)
         return Page(answer["Records"], answer.get("NextShardIterator"), answer.get("MillisBehindLatest") or 0)
 
     def holds(self, stream: "Stream", shard: str, position: After) -> bool:
-        """Say whether the record before a position is still kept; reads that one record."""
+        """Return whether the record before a position is still retained; reads that one record."""
         kind = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": position.sequence}
         try:
             page = self.page(stream, self._iterator(stream, shard, kind), 1)
         except NotInShardError:
             return False
-        while not page.records and page.behind and page.iterator:
+        while not page.records and page.lag and page.iterator:
             self._sleep(_WAITS[0])
             page = self.page(stream, page.iterator, 1)
         return bool(page.records) and page.last == position
@@ -198,7 +198,7 @@ class Client:
                 wait = next(waits, None)
                 if wait is None or not _is_passing(error):
                     raise _meaning(error, stream, action) from error
-            # Full jitter: readers that were turned away together do not come back together.
+            # Full jitter: readers that were throttled together do not retry together.
             self._sleep(_RANDOM.uniform(0, wait))
 
 
@@ -207,7 +207,7 @@ def _name(stream: "Stream") -> dict[str, Any]:
 
 
 def _server_time(answer: Mapping[str, Any]) -> int:
-    """Return the time of an answer, whole seconds, in milliseconds since 1970."""
+    """Return the time of a response, to the second, in milliseconds since 1970."""
     return round(parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()) * 1000
 
 
@@ -226,7 +226,7 @@ def _iterator_kind(position: Position) -> dict[str, Any]:
         case TrimHorizon():
             return {"ShardIteratorType": "TRIM_HORIZON"}
         case _:
-            raise AssertionError(f"nothing is read from {position}")
+            raise AssertionError(f"cannot read from {position}")
 
 
 def _code(error: Exception) -> str:
@@ -248,7 +248,7 @@ def _meaning(error: Exception, stream: "Stream", action: str) -> Exception:
         return NotInShardError(str(error))
     if code == "ResourceNotFoundException":
         return ServiceError(
-            f"there is no stream {stream.name} here, or a part of it is gone: {error}; check streamName, region and "
-            "endpoint, and whether the stream was deleted"
+            f"there is no stream {stream.name}, or one of its shards has expired: {error}; check streamName, region "
+            "and endpoint, and whether the stream was deleted"
         )
-    return ServiceError(f"Kinesis does not answer {action} on the stream {stream.name}: {error}")
+    return ServiceError(f"{action} failed on the stream {stream.name}: {error}")

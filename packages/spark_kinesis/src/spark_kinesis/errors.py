@@ -1,11 +1,11 @@
-"""What the data source raises: one base class, one subclass a kind of trouble.
+"""The errors of the data source: one base class, one subclass per cause.
 
 In a query Spark wraps them: its own error names the class and holds the message.
 """
 
 
 class KinesisSourceError(Exception):
-    """Base class: the message says what was expected, what came and what to do."""
+    """Base class: the message says what was expected, what was found and what to do."""
 
 
 class OptionError(KinesisSourceError):
@@ -17,7 +17,7 @@ class CheckpointError(KinesisSourceError):
 
 
 class DataLossError(KinesisSourceError):
-    """Raised when records may have expired before they were read; failOnDataLoss=false goes on without them."""
+    """Raised when records may have expired before they were read; failOnDataLoss=false continues without them."""
 
 
 class ServiceError(KinesisSourceError):

@@ -1,4 +1,4 @@
-"""What a query read of each shard. A Python source has no place in a query's progress: a meter collects it."""
+"""Metrics of what a query read from each shard; a Python source cannot report them in the query's progress."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class _Sum(AccumulatorParam[Progress]):
-    """Adds up what tasks read; of how far they are behind the last word counts."""
+    """Sums what tasks read; keeps the last reported lag."""
 
     def zero(self, value: Progress) -> Progress:
         return type(value)()
@@ -28,19 +28,19 @@ class _Sum(AccumulatorParam[Progress]):
 
 
 class Meter:
-    """Collects, on the driver, what the tasks of queries read.
+    """Collects, on the driver, the progress of the tasks of queries.
 
     Args:
         spark: A classic session: Spark Connect has no accumulators.
     """
 
     def __init__(self, spark: "SparkSession") -> None:
-        """Start at nothing."""
+        """Create a meter with no progress."""
         nothing: Progress = {}
         self.accumulator: Accumulator[Progress] = spark.sparkContext.accumulator(nothing, _Sum())
 
     def take(self) -> Progress:
-        """Return what was read since it was last asked; after a batch, in `foreachBatch`, that is the batch."""
+        """Return what was read since the last call; after a batch, in `foreachBatch`, that is the batch."""
         taken = self.accumulator.value
         self.accumulator.value = {}
         return taken

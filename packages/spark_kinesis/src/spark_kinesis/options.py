@@ -1,4 +1,4 @@
-"""The source's options: read once, checked once, plain values afterwards."""
+"""The source's options, parsed and validated into plain values."""
 
 import json
 import re
@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _BYTES = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40}
-_TIME = "a time with its unit, as 400ms, 10s, 2m or 1h"
+_DURATION = "a duration with its unit, such as 400ms, 10s, 2m or 1h"
 _POSITION = 'latest, earliest, trim_horizon or {"at_timestamp": "...", "format": "..."}'
 _ARN = re.compile(r"arn:[\w-]+:kinesis:(?P<region>[\w-]+):\d{12}:stream/(?P<name>[\w.-]+)")
 _NAME = re.compile(r"[\w.-]{1,128}")
 
-# Databricks' options of enhanced fan-out: they mean nothing to a reader that polls.
+# Databricks' options of enhanced fan-out, ignored because this source polls.
 _FAN_OUT = frozenset(
     name.lower()
     for name in (
@@ -59,7 +59,7 @@ NAMES = (
     "streamARN",
     "streamName",
 )
-"""All options that mean something to this source."""
+"""All supported options."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Stream:
     """A stream to read.
 
     Attributes:
-        name: Its name, as the column `stream` and the offsets have it.
-        arn: Its ARN, where the options gave one; calls then use that.
+        name: Its name, as in the column `stream` and the offsets.
+        arn: Its ARN, if the options gave one; calls then use it.
     """
 
     name: str
@@ -77,16 +77,16 @@ class Stream:
 
 @dataclass(frozen=True)
 class Credentials:
-    """How calls are signed; without any of these boto3's default chain decides.
+    """Credentials of calls; without any of them boto3's default chain applies.
 
     Attributes:
         access_key: AWS access key id.
-        secret_key: Its secret.
-        session_token: The token that temporary keys come with.
+        secret_key: AWS secret access key.
+        session_token: The session token of temporary keys.
         profile: A profile of the machine's AWS configuration.
-        role: ARN of a role to assume with what the above give.
-        external_id: What the role's owner asks for.
-        session_name: What the role's log shows.
+        role: ARN of a role to assume with the credentials above.
+        external_id: The external id that the role's trust policy requires.
+        session_name: The role session's name, as in CloudTrail.
     """
 
     access_key: str = field(default="", repr=False)
@@ -103,11 +103,11 @@ class Limits:
     """How fast and how much is fetched.
 
     Attributes:
-        records: Records a GetRecords call asks for at most.
-        rate: Bytes a second that a task fetches from a shard at most.
-        period: Seconds between two fetches of one shard at least.
-        duration: Seconds of fetching at `rate` that a batch takes from a shard, about.
-        buffer: Bytes that a task fetches ahead of Spark at most.
+        records: Maximum records per GetRecords call.
+        rate: Maximum bytes per second that a task fetches from a shard.
+        period: Minimum seconds between two fetches of one shard.
+        duration: Approximate seconds of fetching at `rate` that a batch takes from a shard.
+        buffer: Maximum bytes that a task fetches ahead of Spark.
     """
 
     records: int = 10_000
@@ -119,17 +119,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Options:
-    """Everything the source is told.
+    """The options of a query.
 
     Attributes:
-        streams: What to read.
+        streams: The streams to read.
         initial: Where a query without a checkpoint starts.
         region: AWS region; empty leaves it to boto3.
         endpoint: URL of an endpoint other than the region's.
-        credentials: How calls are signed.
+        credentials: Credentials of calls.
         limits: How fast and how much is fetched.
-        shards_per_task: Shards that one task reads at most.
-        shard_interval: Seconds between two looks at a stream's shards at least.
+        shards_per_task: Maximum shards per task.
+        shard_interval: Minimum seconds between two listings of a stream's shards.
         fail_on_data_loss: Whether records that expired unread stop the query.
     """
 
@@ -148,14 +148,14 @@ def parse(given: Mapping[str, str], default_position: str = "latest") -> Options
     """Read the options of a query.
 
     Args:
-        given: What was given to `.option`; upper and lower case are the same.
-        default_position: `initialPosition` where none is given.
+        given: The options of the query; names are case-insensitive.
+        default_position: The default of `initialPosition`.
 
     Returns:
-        The options, checked.
+        The validated options.
 
     Raises:
-        OptionError: An option is unknown, missing or wrong; the message names it and no secret.
+        OptionError: An option is unknown, missing or invalid; the message names it and contains no secret.
     """
     values = {name.lower(): text.strip() for name, text in given.items()}
     _refuse(values)
@@ -168,15 +168,15 @@ def parse(given: Mapping[str, str], default_position: str = "latest") -> Options
         endpoint=read("endpoint", "", _url, "a URL that begins with http:// or https://"),
         credentials=_credentials(values),
         limits=Limits(
-            records=read("maxRecordsPerFetch", "10000", _whole(1, 10_000), "a whole number from 1 to 10000"),
-            rate=read("maxFetchRate", "1.0", _positive, "a number above 0, in MB a second") * 2**20,
-            period=read("minFetchPeriod", "400ms", _seconds, _TIME),
-            duration=read("maxFetchDuration", "10s", _seconds, _TIME),
-            buffer=read("fetchBufferSize", "20gb", _size, "a size above 0 with its unit, as 512mb or 20gb"),
+            records=read("maxRecordsPerFetch", "10000", _integer(1, 10_000), "an integer from 1 to 10000"),
+            rate=read("maxFetchRate", "1.0", _positive, "a number above 0, in MB per second") * 2**20,
+            period=read("minFetchPeriod", "400ms", _seconds, _DURATION),
+            duration=read("maxFetchDuration", "10s", _seconds, _DURATION),
+            buffer=read("fetchBufferSize", "20gb", _size, "a size above 0 with its unit, such as 512mb or 20gb"),
         ),
-        shards_per_task=read("shardsPerTask", "5", _whole(1, 1_000), "a whole number from 1 to 1000"),
-        shard_interval=read("shardFetchInterval", "1s", _seconds, _TIME),
-        fail_on_data_loss=read("failOnDataLoss", "true", _truth, "true or false"),
+        shards_per_task=read("shardsPerTask", "5", _integer(1, 1_000), "an integer from 1 to 1000"),
+        shard_interval=read("shardFetchInterval", "1s", _seconds, _DURATION),
+        fail_on_data_loss=read("failOnDataLoss", "true", _boolean, "true or false"),
     )
 
 
@@ -201,7 +201,7 @@ def _streams(values: Mapping[str, str]) -> tuple[tuple[Stream, ...], str]:
     names, arns = values.get("streamname", ""), values.get("streamarn", "")
     if bool(names) == bool(arns):
         found = "both" if names else "neither"
-        raise OptionError(f"give the option streamName or streamARN, one of the two; found {found}")
+        raise OptionError(f"give either the option streamName or streamARN; found {found}")
     found_arns = [_arn(text.strip()) for text in arns.split(",")] if arns else []
     regions = {match["region"] for match in found_arns}
     if len(regions) > 1:
@@ -214,7 +214,7 @@ def _streams(values: Mapping[str, str]) -> tuple[tuple[Stream, ...], str]:
 
 def _stream(text: str) -> Stream:
     if not _NAME.fullmatch(text.strip()):
-        raise OptionError(f"streamName must be names with commas between them, found {text.strip()!r}")
+        raise OptionError(f"streamName must be comma-separated names, found {text.strip()!r}")
     return Stream(text.strip())
 
 
@@ -228,7 +228,7 @@ def _arn(text: str) -> re.Match[str]:
 def _credentials(values: Mapping[str, str]) -> Credentials:
     access_key, secret_key = values.get("awsaccesskey", ""), values.get("awssecretkey", "")
     if bool(access_key) != bool(secret_key):
-        raise OptionError("awsAccessKey and awsSecretKey belong together; only one of them was given")
+        raise OptionError("awsAccessKey and awsSecretKey must be given together; found only one of them")
     if access_key and values.get("profile"):
         raise OptionError("give awsAccessKey and awsSecretKey, or profile, not both")
     return Credentials(
@@ -255,10 +255,10 @@ def _position(text: str) -> Start:
     if text.lower() in named:
         return named[text.lower()]
     asked = {name.lower(): value for name, value in json.loads(text).items()}
-    moment, pattern = asked.pop("at_timestamp"), asked.pop("format", "")
+    at, pattern = asked.pop("at_timestamp"), asked.pop("format", "")
     if asked:
         raise ValueError(asked)
-    return Since(milliseconds(moment, pattern))
+    return Since(milliseconds(at, pattern))
 
 
 def _url(text: str) -> str:
@@ -267,13 +267,13 @@ def _url(text: str) -> str:
     return text
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def whole(text: str) -> int:
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def integer(text: str) -> int:
         if not low <= int(text) <= high:
             raise ValueError(text)
         return int(text)
 
-    return whole
+    return integer
 
 
 def _positive(text: str) -> float:
@@ -299,5 +299,5 @@ def _measure(text: str) -> tuple[float, str]:
     return float(match[1]), match[2]
 
 
-def _truth(text: str) -> bool:
+def _boolean(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]

@@ -1,7 +1,7 @@
-"""The driver's part of the source: where the next batch ends, and which task reads what of it."""
+"""The driver's part of the source: decides where the next batch ends, and assigns its ranges to tasks."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from spark_kinesis.client import Client
@@ -12,7 +12,7 @@ from spark_kinesis.ranges import Generation, Range, between, families, tasks
 from spark_kinesis.stream_planning import StreamPlanner
 
 _TASK_BYTES = 32 * 2**20
-"""Heads of a task beyond so many bytes are left to the task to read: Spark's messages have a limit."""
+"""Maximum bytes of prefetched records per task; the task reads the rest itself, since Spark limits its messages."""
 
 
 class Planner:
@@ -21,7 +21,7 @@ class Planner:
     Args:
         client: Calls Kinesis.
         options: The source's options.
-        clock: Seconds that only go forward.
+        clock: A monotonic clock, in seconds.
         sleep: Waits so many seconds.
     """
 
@@ -32,26 +32,26 @@ class Planner:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Stand nowhere yet."""
+        """Create a planner without an offset."""
         self._options = options
         self._clock = clock
         self._sleep = sleep
         self._streams = [StreamPlanner(client, options, stream, clock, sleep) for stream in options.streams]
         self._offset: Offset | None = None
-        self._looked_at = float("-inf")
+        self._polled_at = float("-inf")
         self._ran = False
 
     def latest(self) -> Offset:
-        """Return where the next batch ends; the offset before where nothing is new.
+        """Return the end of the next batch; the previous offset if there are no new records.
 
-        The first batch after a start goes to the very newest record, since a query that takes what is there now asks
-        only once. Later ones take about what can be fetched in `maxFetchDuration`.
+        The first batch after a start extends to the newest record, since an availableNow query asks only once. Later
+        batches take about as much as can be fetched in `maxFetchDuration`.
 
         Raises:
             KinesisSourceError: A stream cannot be read, or records expired unread and `failOnDataLoss` is true.
         """
-        self._sleep(max(0.0, self._looked_at + self._options.limits.period - self._clock()))
-        self._looked_at = self._clock()
+        self._sleep(max(0.0, self._polled_at + self._options.limits.period - self._clock()))
+        self._polled_at = self._clock()
         before = self._offset or Offset(self._options.initial, {})
         initial = self._resolved(before)
         streams = {
@@ -63,31 +63,29 @@ class Planner:
         return self._offset
 
     def tasks(self, start: Offset, end: Offset) -> list[tuple[Generation, ...]]:
-        """Return what each task of a batch reads.
+        """Return the ranges that each task of a batch reads.
 
-        After a restart the first call says where the query stands: it is checked that nothing was lost since.
+        After a restart the first call gives the query's offsets: they are checked for data loss.
 
         Args:
-            start: Where the batch begins.
-            end: Where it ends.
+            start: The start of the batch.
+            end: Its end.
 
         Raises:
-            KinesisSourceError: The offsets are of other streams, or records expired unread and `failOnDataLoss` is
+            KinesisSourceError: The offsets belong to other streams, or records expired unread and `failOnDataLoss` is
                 true.
         """
         if not self._ran:
             self._resume(start, end)
         elif end != self._offset:
             raise OptionError(
-                "Spark asked for a new batch before it said where the query stands. Do not set "
+                "Spark asked for a new batch before it gave the query's offset. Do not set "
                 "spark.sql.streaming.triggerAvailableNowWrapper.enabled for a query that reads kinesis"
             )
         shared = [
-            family
-            for stream in self._streams
-            for family in families(stream.listed(), map(self._with_head(stream), self._left(stream, start, end)))
+            family for stream in self._streams for family in families(stream.listed(), self._ranges(stream, start, end))
         ]
-        return [_without_heavy_heads(task) for task in tasks(shared, self._options.shards_per_task)]
+        return [_without_large_prefetched(task) for task in tasks(shared, self._options.shards_per_task)]
 
     def _resolved(self, offset: Offset) -> TrimHorizon | Since:
         if isinstance(offset.initial, Latest):
@@ -95,12 +93,12 @@ class Planner:
         return offset.initial
 
     def _resume(self, start: Offset, end: Offset) -> None:
-        """Check both ends of a batch that an earlier process planned, and go on behind it."""
+        """Check both ends of a batch that an earlier process planned, and resume after it."""
         expected = {stream.stream.name for stream in self._streams}
         if end.streams.keys() != expected:
             raise CheckpointError(
-                f"the checkpoint is of the streams {', '.join(sorted(end.streams))}, the query reads "
-                f"{', '.join(sorted(expected))}; give the same streamName, or a new checkpoint"
+                f"the checkpoint is of the streams {', '.join(sorted(end.streams))}, but the query reads "
+                f"{', '.join(sorted(expected))}; use the same streamName, or a new checkpoint"
             )
         for stream in self._streams:
             if start != end and stream.stream.name in start.streams:
@@ -108,32 +106,32 @@ class Planner:
         resumed = {stream.stream.name: stream.resume(end.streams[stream.stream.name]) for stream in self._streams}
         self._offset = Offset(end.initial, {name: offset for name, offset in resumed.items() if offset})
 
-    def _left(self, stream: StreamPlanner, start: Offset, end: Offset) -> list[Range]:
-        """Return the ranges of a batch, without those whose shards are gone if that is no matter."""
+    def _ranges(self, stream: StreamPlanner, start: Offset, end: Offset) -> Iterable[Range]:
+        """Return a batch's ranges with their prefetched records, without expired shards if data loss is allowed."""
         ranges = between(stream.stream, start, end)
-        if self._options.fail_on_data_loss:
-            return ranges
-        return [found for found in ranges if found.shard in stream.listed()]
+        if not self._options.fail_on_data_loss:
+            ranges = [found for found in ranges if found.shard in stream.listed()]
+        return map(self._with_prefetched(stream), ranges)
 
-    def _with_head(self, stream: StreamPlanner) -> Callable[[Range], Range]:
-        """Return what gives a range the records that were read while it was planned."""
+    def _with_prefetched(self, stream: StreamPlanner) -> Callable[[Range], Range]:
+        """Return a function that adds to a range the records read during planning."""
 
-        def with_head(found: Range) -> Range:
+        def with_prefetched(found: Range) -> Range:
             planned = stream.planned(found.shard)
             if planned and (planned.start, planned.end) == (found.start, found.end):
                 return replace(found, prefetched=planned.prefetched)
             return found
 
-        return with_head
+        return with_prefetched
 
 
-def _without_heavy_heads(task: tuple[Generation, ...]) -> tuple[Generation, ...]:
+def _without_large_prefetched(task: tuple[Generation, ...]) -> tuple[Generation, ...]:
     free = _TASK_BYTES
-    kept = []
+    generations = []
     for generation in task:
         ranges = []
         for found in generation:
             free -= len(found.prefetched.batch) if found.prefetched else 0
             ranges.append(found if free >= 0 else replace(found, prefetched=None))
-        kept.append(tuple(ranges))
-    return tuple(kept)
+        generations.append(tuple(ranges))
+    return tuple(generations)

@@ -1,4 +1,4 @@
-"""Places in a shard, and the offsets of a query: what its checkpoint holds, as a versioned JSON object."""
+"""Positions in a shard, and the offsets of a query as its checkpoint stores them: a versioned JSON object."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,18 +6,21 @@ from typing import TypeAlias
 
 from spark_kinesis.errors import CheckpointError
 
-VERSION = 1
-"""Version of the offsets' format."""
+VERSION = 2
+"""Version of the offsets' format that is written."""
+
+_TIME_FIELDS = {1: ("complete", "kept"), VERSION: ("complete_until_ms", "retention_ms")}
+"""Names of a stream's two times, by version; every version is read, so that a query resumes after an upgrade."""
 
 
 @dataclass(frozen=True)
 class Latest:
-    """Behind all that is there when the query is planned first; resolved to a time then."""
+    """After every record present at first planning; resolved to a time then."""
 
 
 @dataclass(frozen=True)
 class TrimHorizon:
-    """Before the oldest record that is kept."""
+    """Before the oldest retained record."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Since:
 
 @dataclass(frozen=True)
 class After:
-    """Behind the record of this sequence number."""
+    """After the record with this sequence number."""
 
     sequence: str
 
@@ -46,35 +49,36 @@ Json: TypeAlias = "Mapping[str, Json] | str | int | None"
 
 @dataclass(frozen=True)
 class StreamOffset:
-    """Where a query stands in one stream.
+    """A query's progress in one stream.
 
     Attributes:
-        created: When the stream was created, in milliseconds since 1970; None where nobody says.
-        complete: All that arrived before this time, in milliseconds since 1970, is before the positions.
-        kept: How long the stream kept records then, in milliseconds.
-        shards: The position in each shard that is read or was finished last.
+        created: When the stream was created, in milliseconds since 1970; None if unknown.
+        complete_until_ms: Every record that arrived before this time, in milliseconds since 1970, precedes the
+            positions.
+        retention_ms: The stream's retention period at that time, in milliseconds.
+        shards: The position in each shard that is being read or was finished last.
     """
 
     created: int | None
-    complete: int
-    kept: int
+    complete_until_ms: int
+    retention_ms: int
     shards: Mapping[str, Position]
 
 
 @dataclass(frozen=True)
 class Offset:
-    """Where a query stands.
+    """A query's progress.
 
     Attributes:
-        initial: Where each shard that comes into the query begins.
-        streams: The position in each stream; empty before the first batch was planned.
+        initial: Where reading begins in each new shard.
+        streams: The progress in each stream; empty before the first batch is planned.
     """
 
     initial: Start
     streams: Mapping[str, StreamOffset]
 
     def to_json(self) -> dict[str, Json]:
-        """Return the object for the checkpoint; equal offsets give equal texts."""
+        """Return the JSON object for the checkpoint; equal offsets give equal texts."""
         return {
             "version": VERSION,
             "initial": _write(self.initial),
@@ -83,18 +87,20 @@ class Offset:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Json]) -> "Offset":
-        """Read what `to_json` wrote.
+        """Read an offset that `to_json` wrote, in this version of the format or an earlier one.
 
         Raises:
-            CheckpointError: It was written by another version, or by something else.
+            CheckpointError: It has an unknown version, or is not an offset.
         """
-        if found.get("version") != VERSION:
+        version = found.get("version")
+        names = _TIME_FIELDS.get(version) if isinstance(version, int) else None
+        if names is None:
             raise CheckpointError(
-                f"the checkpoint's offsets must have version {VERSION}, found {found.get('version')!r}; use the "
-                "kinesis source that wrote them, or a new checkpoint"
+                f"the checkpoint's offsets must have version {' or '.join(map(str, _TIME_FIELDS))}, found {version!r}; "
+                "use the kinesis source that wrote them, or a new checkpoint"
             )
         try:
-            streams = {name: _read_stream(_object(value)) for name, value in _object(found["streams"]).items()}
+            streams = {name: _read_stream(_object(value), *names) for name, value in _object(found["streams"]).items()}
             return cls(_read_start(found["initial"]), streams)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint's offsets cannot be read: {error!r} in {dict(found)}") from error
@@ -116,7 +122,12 @@ def _write(position: Position | Latest) -> Json:
 
 def _write_stream(stream: StreamOffset) -> Json:
     shards = {shard: _write(stream.shards[shard]) for shard in sorted(stream.shards)}
-    return {"created": stream.created, "complete": stream.complete, "kept": stream.kept, "shards": shards}
+    return {
+        "created": stream.created,
+        "complete_until_ms": stream.complete_until_ms,
+        "retention_ms": stream.retention_ms,
+        "shards": shards,
+    }
 
 
 def _read(found: Json) -> Position | Latest:
@@ -149,12 +160,12 @@ def _read_start(found: Json) -> Start:
     return position
 
 
-def _read_stream(found: Mapping[str, Json]) -> StreamOffset:
-    created, complete, kept = found["created"], found["complete"], found["kept"]
-    if not (isinstance(created, int | None) and isinstance(complete, int) and isinstance(kept, int)):
+def _read_stream(found: Mapping[str, Json], complete_until: str, retention: str) -> StreamOffset:
+    created, until_ms, retention_ms = found["created"], found[complete_until], found[retention]
+    if not (isinstance(created, int | None) and isinstance(until_ms, int) and isinstance(retention_ms, int)):
         raise TypeError(found)
     shards = {shard: _read_position(position) for shard, position in _object(found["shards"]).items()}
-    return StreamOffset(created, complete, kept, shards)
+    return StreamOffset(created, until_ms, retention_ms, shards)
 
 
 def _object(found: Json) -> Mapping[str, Json]:

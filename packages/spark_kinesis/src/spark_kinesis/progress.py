@@ -1,18 +1,18 @@
-"""What tasks read of each shard."""
+"""Progress of tasks in each shard."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ShardProgress:
-    """What tasks read of one shard.
+    """What tasks read from one shard.
 
     Attributes:
         stream: The stream's name.
         shard: The shard's id.
-        records: Records, each once unless a task was tried again.
-        bytes: Bytes of their data.
-        millis_behind_latest: How far behind the shard's newest record reading stopped, as Kinesis said.
+        records: The number of records, each counted once unless a task was retried.
+        bytes: The size of their data.
+        millis_behind_latest: Kinesis' MillisBehindLatest at the end of reading.
     """
 
     stream: str

@@ -1,4 +1,4 @@
-"""What a batch reads: a range of each shard between two offsets, shared out to tasks. Pure rules."""
+"""The ranges of a batch: for each shard the records between two offsets, assigned to tasks. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from spark_kinesis.shards import Listed, generations
 
 @dataclass(frozen=True)
 class Prefetched:
-    """The first records of a range, read while it was planned.
+    """The first records of a range, read during planning.
 
     Attributes:
         batch: The records, as packed Arrow.
-        position: Where they end; where the range ends too, nothing is left to be fetched.
-        limit: How many records to ask for next; 0 where that is not known.
-        ends_at: About when the last record of the range arrived, in milliseconds since 1970; None where not known.
+        position: Where they end; if the range ends there too, nothing is left to fetch.
+        limit: How many records to request next; 0 if unknown.
+        ends_at: About when the last record of the range arrived, in milliseconds since 1970; None if unknown.
     """
 
     batch: bytes
@@ -34,8 +34,8 @@ class Range:
         stream: The stream.
         shard: The shard's id.
         start: Where it begins.
-        end: Behind its last record, or the shard's end.
-        prefetched: Its first records, where they were read already.
+        end: After its last record, or the shard's end.
+        prefetched: Its first records, if they were read during planning.
     """
 
     stream: Stream
@@ -50,22 +50,24 @@ Generation = tuple[Range, ...]
 
 
 def between(stream: Stream, start: Offset, end: Offset) -> list[Range]:
-    """Return what was put into a stream between two offsets.
+    """Return the ranges of a stream between two offsets.
 
     Args:
         stream: The stream.
-        start: The offset that the batch begins at.
-        end: The offset that it ends at, which also says where shards begin that are not in `start`.
+        start: The start offset of the batch.
+        end: The end offset, which also gives the initial position of shards that are not in `start`.
 
     Raises:
-        CheckpointError: The end is not behind the start.
+        CheckpointError: The end precedes the start.
     """
     before, after = start.streams.get(stream.name), end.streams[stream.name]
-    # Of a stream that was created anew, the old positions mean nothing.
+    # The old positions of a recreated stream are meaningless.
     known: Mapping[str, Position] = before.shards if before and before.created == after.created else {}
     initial = end.initial
     if isinstance(initial, Latest):
-        raise CheckpointError("a batch's end must say since when it reads, found latest; its checkpoint is damaged")
+        raise CheckpointError(
+            "the end of a batch must have a resolved initial position, found latest; the checkpoint is damaged"
+        )
     found = []
     for shard, position in after.shards.items():
         begin = known.get(shard, initial)
@@ -78,11 +80,11 @@ def between(stream: Stream, start: Offset, end: Offset) -> list[Range]:
 
 
 def tasks(families: Iterable[Sequence[Generation]], shards_per_task: int) -> list[tuple[Generation, ...]]:
-    """Share families of shards out to tasks; a family stays together, so that its order is kept.
+    """Assign families of shards to tasks; a family stays together, to preserve its order.
 
     Args:
         families: Each family's ranges, its oldest generation first.
-        shards_per_task: Shards that a task reads at most, but for a family that has more.
+        shards_per_task: Maximum shards per task, except for a larger family.
     """
     shared: list[list[Generation]] = []
     free = 0
@@ -115,6 +117,6 @@ def families(listed: Listed, ranges: Iterable[Range]) -> list[list[Generation]]:
 
 
 def moved(before: StreamOffset | None, positions: Mapping[str, Position]) -> bool:
-    """Say whether these positions are others than the ones before, apart from finished shards that are left out."""
+    """Return whether the positions differ from the ones before, ignoring finished shards that were dropped."""
     known = before.shards if before else {}
     return any(known.get(shard) != position for shard, position in positions.items())

@@ -1,4 +1,4 @@
-"""A task's part: it reads its ranges, a few shards at a time, and gives them to Spark as Arrow batches."""
+"""The tasks' part of the source: reads ranges, a few shards at a time, and yields them as Arrow batches."""
 
 import logging
 import time
@@ -21,10 +21,10 @@ _LOG = logging.getLogger(__name__)
 
 _THREADS = 8
 _READ_AHEAD = 64 * 2**20
-"""Bytes that a task fetches ahead of Spark at most, whatever `fetchBufferSize` allows."""
+"""Maximum bytes that a task fetches ahead of Spark, even if `fetchBufferSize` allows more."""
 
 Report = Callable[[ShardProgress], None]
-"""Takes what was read of a shard."""
+"""Receives the progress of a shard."""
 
 
 class RangeReader:
@@ -34,16 +34,16 @@ class RangeReader:
         client: Calls Kinesis.
         options: The source's options.
         found: The range.
-        rest: Waits so many seconds.
+        sleep: Waits so many seconds.
     """
 
-    def __init__(self, client: Client, options: Options, found: Range, rest: Callable[[float], None]) -> None:
-        """Stand at its beginning."""
+    def __init__(self, client: Client, options: Options, found: Range, sleep: Callable[[float], None]) -> None:
+        """Create a reader at the start of the range."""
         self._client = client
         self._options = options
         self._range = found
-        self._rest = rest
-        self._behind = 0
+        self._sleep = sleep
+        self._lag = 0
         self._records = 0
         self._bytes = 0
 
@@ -65,8 +65,8 @@ class RangeReader:
                 yield self._counted(to_batch(found.stream.name, found.shard, records))
 
     def progress(self) -> ShardProgress:
-        """Return what was read until now."""
-        return ShardProgress(self._range.stream.name, self._range.shard, self._records, self._bytes, self._behind)
+        """Return the progress so far."""
+        return ShardProgress(self._range.stream.name, self._range.shard, self._records, self._bytes, self._lag)
 
     def _counted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         self._records += batch.num_rows
@@ -74,22 +74,22 @@ class RangeReader:
         return batch
 
     def _fetched(self, cursor: Cursor) -> Iterator[Sequence[Record]]:
-        most, pace = self._options.limits.records, Pace(self._options.limits)
+        full, pace = self._options.limits.records, Pace(self._options.limits)
         prefetched = self._range.prefetched
-        limit, ends_at = (prefetched.limit or most, prefetched.ends_at) if prefetched else (most, None)
+        limit, ends_at = (prefetched.limit or full, prefetched.ends_at) if prefetched else (full, None)
         reached = False
         while not reached:
-            self._rest(pace.rest(time.monotonic()))
+            self._sleep(pace.rest(time.monotonic()))
             began = time.monotonic()
             page = cursor.page(limit)
             pace.fetched(began, page.size)
-            self._behind = page.behind
+            self._lag = page.lag
             wanted, reached = self._until_end(page)
             yield wanted
-            limit = next_limit(most, page.records, ends_at)
+            limit = next_limit(full, page.records, ends_at)
 
     def _until_end(self, page: Page) -> tuple[Sequence[Record], bool]:
-        """Return the page's records up to the range's end, and whether that was reached."""
+        """Return the page's records up to the range's end, and whether the end was reached."""
         over = page.iterator is None
         end = self._range.end
         if isinstance(end, Finished):
@@ -98,14 +98,14 @@ class RangeReader:
         if wanted and int(page.last.sequence) >= int(end.sequence):
             over = True
             wanted = [record for record in wanted if int(record["SequenceNumber"]) <= int(end.sequence)]
-        over = over or not (page.records or page.behind)
+        over = over or not (page.records or page.lag)
         if over and not (wanted and wanted[-1]["SequenceNumber"] == end.sequence):
             self._lost(end)
         return wanted, over
 
     def _lost(self, end: After) -> None:
         error = lost_records(
-            f"{end.sequence}, where a batch ends in the shard {self._range.shard}, is not there any more"
+            f"the record {end.sequence}, where a batch ends in the shard {self._range.shard}, has expired"
         )
         if self._options.fail_on_data_loss:
             raise error
@@ -113,13 +113,13 @@ class RangeReader:
 
 
 def read(client: Client, options: Options, task: Sequence[Generation], report: Report) -> Generator[pa.RecordBatch]:
-    """Yield the records of a task: shards of one generation at the same time, the next generation after them.
+    """Yield the records of a task: the shards of one generation concurrently, then the next generation.
 
     Args:
         client: Calls Kinesis.
         options: The source's options.
         task: The ranges, by generation.
-        report: Takes what was read of each shard when it is done.
+        report: Receives the progress of each shard when it is done.
 
     Raises:
         KinesisSourceError: A shard cannot be read, or a range's records expired.

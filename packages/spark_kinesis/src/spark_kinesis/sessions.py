@@ -1,4 +1,4 @@
-"""boto3's client for Kinesis, signed as the options say."""
+"""Creates boto3's client for Kinesis with the credentials of the options."""
 
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
@@ -24,7 +24,7 @@ _CONNECTIONS = 32
 
 
 class _AssumedRole(CredentialProvider):
-    """Keys of a role, taken from STS and again shortly before they expire."""
+    """Keys of a role, obtained from STS and renewed shortly before they expire."""
 
     METHOD = CANONICAL_NAME = "kinesis-source-role"
 
@@ -34,7 +34,7 @@ class _AssumedRole(CredentialProvider):
         self._region = region
 
     def load(self) -> DeferredRefreshableCredentials:
-        """Return keys that are fetched when they are first needed."""
+        """Return keys that are fetched on first use."""
         asked = {"RoleArn": self._credentials.role, "RoleSessionName": self._credentials.session_name}
         if self._credentials.external_id:
             asked["ExternalId"] = self._credentials.external_id
@@ -43,7 +43,7 @@ class _AssumedRole(CredentialProvider):
 
 
 def connect(options: "Options") -> "Calls":
-    """Return a client; it neither retries nor makes `datetime`s: times are milliseconds since 1970.
+    """Return a client without retries of its own, whose times are milliseconds since 1970.
 
     Args:
         options: The source's options.
@@ -54,7 +54,7 @@ def connect(options: "Options") -> "Calls":
     credentials = options.credentials
     try:
         session = _assuming(options) if credentials.role else _session(credentials)
-        # A tenth of the time of a page goes into its records' times otherwise.
+        # Parsing `datetime`s would take a tenth of a page's time.
         factory = session.get_component("response_parser_factory")
         factory.set_parser_defaults(timestamp_parser=_milliseconds)
         session.register("creating-serializer.kinesis", _to_the_millisecond)
@@ -64,7 +64,7 @@ def connect(options: "Options") -> "Calls":
             endpoint_url=options.endpoint or None,
             config=Config(
                 retries={"mode": "standard", "total_max_attempts": 1},
-                # A proxy of the environment is for other machines.
+                # A proxy from the environment is for other machines.
                 proxies={} if _is_this_machine(options.endpoint) else None,
                 max_pool_connections=_CONNECTIONS,
                 connect_timeout=10,
@@ -79,7 +79,7 @@ def connect(options: "Options") -> "Calls":
 
 
 def _assuming(options: "Options") -> botocore.session.Session:
-    # Keys that are set on a session go before its providers: the role's has none of its own.
+    # Keys set on a session take precedence over its providers, so the role's session has none.
     session = botocore.session.Session(profile=options.credentials.profile or None)
     resolver = CredentialResolver([_AssumedRole(options.credentials, options.region)])
     session.register_component("credential_provider", resolver)
@@ -102,7 +102,7 @@ def _is_this_machine(endpoint: str) -> bool:
 
 
 def _to_the_millisecond(**event: object) -> None:
-    # Older versions cut a time to whole seconds otherwise: reading would begin too early.
+    # Older versions truncate times to whole seconds: reading would begin too early.
     cast("dict[str, str]", event["serializer_kwargs"])["timestamp_precision"] = "millisecond"
 
 

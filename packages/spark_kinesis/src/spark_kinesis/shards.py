@@ -1,7 +1,7 @@
-"""Which shards may be read now: parents before their children, none twice, none forgotten too early. Pure rules.
+"""The order of shards: parents before children, none read twice, none dropped too early. Pure functions.
 
-Where a stream is split or merged, shards close and others, their children, take over. ListShards shows a closed shard
-until its records have expired, whether it was read or not; what was read is known by the shards that came after it.
+Resharding closes shards and opens their children. ListShards returns a closed shard until its records have expired,
+read or not; positions in its children tell that it was read.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,12 +14,12 @@ from spark_kinesis.positions import Finished, Position
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard, as it is listed.
+    """A shard, as returned by ListShards.
 
     Attributes:
         id: Its id.
-        parents: The shard that was split, or the two that were merged, into it; parents that expired may be missing.
-        closed: Whether it takes no more records.
+        parents: The shard that was split, or the two that were merged, into it; expired parents may be missing.
+        closed: Whether it accepts no more records.
     """
 
     id: str
@@ -32,11 +32,11 @@ Positions = Mapping[str, Position]
 
 
 def readable(listed: Listed, positions: Positions) -> list[Shard]:
-    """Return the listed shards that are to be read now: not finished, and all their parents are.
+    """Return the listed shards to read now: those not finished whose parents all are.
 
     Args:
         listed: The stream's shards.
-        positions: Where the query stands in the shards that it knows.
+        positions: The query's positions in the shards that it knows.
     """
     done = _done(listed, positions)
     return [
@@ -48,16 +48,16 @@ def readable(listed: Listed, positions: Positions) -> list[Shard]:
 
 
 def missing(listed: Listed, positions: Positions) -> list[str]:
-    """Return the shards that were not read to their end and are not listed any more: what was left in them is lost."""
+    """Return unfinished shards that are no longer listed: their unread records are lost."""
     return sorted(shard for shard, position in positions.items() if shard not in listed and position != Finished())
 
 
 def without_consumed(listed: Listed, positions: Positions) -> dict[str, Position]:
-    """Return the positions without the finished shards that can be known by a child, or are not listed any more.
+    """Return the positions without finished shards that have a known child or are no longer listed.
 
     Args:
         listed: The stream's shards.
-        positions: Where the query stands.
+        positions: The query's positions.
     """
     followed = _ancestors(listed, positions)
     return {
@@ -68,11 +68,11 @@ def without_consumed(listed: Listed, positions: Positions) -> dict[str, Position
 
 
 def generations(listed: Listed, wanted: Iterable[str]) -> list[list[list[str]]]:
-    """Return shards by family, and each family's in order: no shard is in a generation before one of its parents'.
+    """Return shards by family, each family ordered by generation: parents come before their children.
 
     Args:
         listed: The stream's shards.
-        wanted: The shards to be ordered; two are of one family where one is the other's parent.
+        wanted: The shards to order; a shard and its parent belong to one family.
     """
     among = set(wanted)
     graph = {shard: [parent for parent in _parents(listed, shard) if parent in among] for shard in sorted(among)}

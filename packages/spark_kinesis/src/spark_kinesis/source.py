@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task(InputPartition):
-    """What one task reads.
+    """The ranges that one task reads.
 
     Attributes:
         ranges: Its ranges, by generation.
@@ -42,7 +42,7 @@ class KinesisDataSource(DataSource):
     """Reads Kinesis Data Streams, with the option names and columns of Databricks' source of the same name."""
 
     accumulator: ClassVar["Accumulator[Progress] | None"] = None
-    """Where tasks say what they read."""
+    """Collects the progress of tasks."""
 
     @classmethod
     def name(cls) -> str:
@@ -55,23 +55,23 @@ class KinesisDataSource(DataSource):
         Raises:
             OptionError: An option is wrong.
         """
-        # At load: what a reader of streams raises when it is made PySpark hides behind an error of its own.
+        # Checked at load: PySpark hides what the constructor of a stream reader raises.
         parse(self.options)
         return _columns()
 
     def reader(self, schema: StructType) -> "KinesisBatchReader":
-        """Return what reads from the initial position to the newest record.
+        """Return a reader from the initial position to the newest record.
 
         Raises:
             OptionError: An option or the schema is wrong.
         """
         options = parse(self.options, default_position="earliest")
         if isinstance(options.initial, Latest):
-            raise OptionError("a batch query cannot begin at initialPosition latest: nothing is behind it")
+            raise OptionError("a batch query cannot start at initialPosition latest: there are no records after it")
         return KinesisBatchReader(_checked(options, schema), self.accumulator)
 
     def streamReader(self, schema: StructType) -> "KinesisStreamReader":
-        """Return what reads batch after batch.
+        """Return a reader of micro-batches.
 
         Raises:
             OptionError: An option or the schema is wrong.
@@ -80,7 +80,7 @@ class KinesisDataSource(DataSource):
 
 
 def metered(meter: Meter) -> type[KinesisDataSource]:
-    """Return the source to be registered so that a meter sees what it reads.
+    """Return the source to register for a meter to collect what it reads.
 
     Args:
         meter: The meter.
@@ -89,7 +89,7 @@ def metered(meter: Meter) -> type[KinesisDataSource]:
 
 
 class _Reader:
-    """What both readers do in a task; it travels there."""
+    """The part of both readers that runs in tasks; it is serialized to them."""
 
     def __init__(self, options: Options, accumulator: "Accumulator[Progress] | None") -> None:
         self._options = options
@@ -105,31 +105,31 @@ class _Reader:
 
 
 class KinesisBatchReader(_Reader, DataSourceReader):
-    """Reads what is there, once."""
+    """Reads existing records, once."""
 
     def partitions(self) -> list[InputPartition]:
-        """Return a task for each few shards.
+        """Return the tasks, each for a few shards.
 
         Raises:
             KinesisSourceError: A stream cannot be read.
         """
         planner = Planner(_client(self._options), self._options)
         tasks = planner.tasks(Offset(self._options.initial, {}), planner.latest())
-        # Without any task Spark would read one of its own.
+        # Without any task Spark would create one of its own.
         return [Task(task) for task in tasks] or [Task(())]
 
 
 class KinesisStreamReader(_Reader, DataSourceStreamReader):
-    """Reads what is new, batch after batch."""
+    """Reads new records, batch after batch."""
 
     _planner: Planner | None = None
 
     def initialOffset(self) -> dict[str, Json]:
-        """Return where a new query begins, as the options say it; the first batch's end resolves it."""
+        """Return the start of a new query as in its options; the end of the first batch resolves it."""
         return Offset(self._options.initial, {}).to_json()
 
     def latestOffset(self) -> dict[str, Json]:
-        """Return where the next batch ends.
+        """Return the end of the next batch.
 
         Raises:
             KinesisSourceError: A stream cannot be read, or records expired unread.
@@ -137,10 +137,10 @@ class KinesisStreamReader(_Reader, DataSourceStreamReader):
         return self._plan().latest().to_json()
 
     def partitions(self, start: Mapping[str, Json], end: Mapping[str, Json]) -> list[InputPartition]:
-        """Return a task for each few shards of a batch.
+        """Return the tasks of a batch, each for a few shards.
 
         Raises:
-            KinesisSourceError: The offsets are not this query's, or records expired unread.
+            KinesisSourceError: The offsets belong to other streams, or records expired unread.
         """
         tasks = self._plan().tasks(Offset.from_json(start), Offset.from_json(end))
         return [Task(task) for task in tasks]
@@ -153,7 +153,7 @@ class KinesisStreamReader(_Reader, DataSourceStreamReader):
 
 @lru_cache(maxsize=8)
 def _client(options: Options) -> Client:
-    """Return the process's client: to make one takes longer than many a task."""
+    """Return the process's client: creating one takes longer than many tasks."""
     return Client(connect(options))
 
 
@@ -168,7 +168,6 @@ def _checked(options: Options, schema: StructType) -> Options:
     columns = _columns().simpleString()
     if schema.simpleString() != columns:
         raise OptionError(
-            f"the kinesis source has the columns {columns}, found {schema.simpleString()}; "
-            "give it no schema of your own"
+            f"the kinesis source has the columns {columns}, found {schema.simpleString()}; do not set a schema"
         )
     return options

@@ -1,4 +1,4 @@
-"""What the next batch reads of one stream: of which shards, and whether what was to be read next is still there."""
+"""Plans one stream's part of the next batch: its shards, and whether unread records have expired."""
 
 import logging
 import time
@@ -17,10 +17,10 @@ from spark_kinesis.shards import Listed, Shard, missing, readable, without_consu
 
 _LOG = logging.getLogger(__name__)
 _THREADS = 16
-_FRESH = 3_600_000
-"""Milliseconds after which an offset is given anew though nothing came: one too old could not be gone on at."""
-_SLACK = 60_000
-"""Milliseconds by which Kinesis' clocks may differ, at most."""
+_REFRESH_MS = 3_600_000
+"""Re-emit idle offsets after this long: older ones cannot be resumed."""
+_CLOCK_SKEW_MS = 60_000
+"""Maximum difference between Kinesis' clocks."""
 
 
 class StreamPlanner:
@@ -30,7 +30,7 @@ class StreamPlanner:
         client: Calls Kinesis.
         options: The source's options.
         stream: The stream.
-        clock: Seconds that only go forward.
+        clock: A monotonic clock, in seconds.
         sleep: Waits so many seconds.
     """
 
@@ -42,7 +42,7 @@ class StreamPlanner:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Know nothing of the stream yet."""
+        """Create a planner; nothing is requested yet."""
         self.stream = stream
         self._client = client
         self._options = options
@@ -56,16 +56,16 @@ class StreamPlanner:
         self._advances: dict[str, Advance] = {}
 
     def description(self) -> Description:
-        """Return what Kinesis says of the stream, asked once."""
+        """Return the stream's description, requested once."""
         if self._description is None:
             self._description = self._client.describe(self.stream)
         return self._description
 
     def listed(self, fresh: bool = False) -> Listed:
-        """Return the stream's shards, looked at again once a `shardFetchInterval`.
+        """Return the stream's shards, listed again once per `shardFetchInterval`.
 
         Args:
-            fresh: Whether to look again now.
+            fresh: Whether to list them again now.
         """
         if fresh or self._clock() - self._listed_at >= self._options.shard_interval:
             self._listed, self._now = self._client.shards(self.stream)
@@ -73,10 +73,10 @@ class StreamPlanner:
         return self._listed
 
     def resume(self, offset: StreamOffset) -> StreamOffset | None:
-        """Return where to go on: at the offset, if it is this stream's; None is anew.
+        """Return the offset to resume from; None to start over, if the stream was recreated.
 
         Raises:
-            KinesisSourceError: It is not, or records behind it expired, and `failOnDataLoss` is true.
+            KinesisSourceError: The stream was recreated, or unread records expired, and `failOnDataLoss` is true.
         """
         created = self.description().created
         if None not in (created, offset.created) and created != offset.created:
@@ -84,32 +84,33 @@ class StreamPlanner:
                 f"the stream {self.stream.name} of the checkpoint was created at {offset.created}, this at {created}"
             )
             return None
-        return replace(offset, shards=self._still_kept(offset))
+        return replace(offset, shards=self._retained(offset))
 
     def plan(self, known: StreamOffset | None, initial: Position, exact: bool) -> StreamOffset:
-        """Return where the next batch ends; what is known where nothing is new.
+        """Return the end of the next batch; its start if there are no new records.
 
         Args:
-            known: Where it begins, if that is known.
-            initial: Where it begins in shards that are not known.
-            exact: Whether to go to the very newest record.
+            known: Its start; None before the first batch.
+            initial: The initial position of new shards.
+            exact: Whether to plan up to the newest record.
 
         Raises:
             KinesisSourceError: The stream cannot be read, or records expired unread and `failOnDataLoss` is true.
         """
         self.listed()
         now = self._now
-        shards = self._still_kept(known) if known else {}
+        shards = self._retained(known) if known else {}
         positions = self._positions(shards, initial, exact)
         arrivals = [advance.arrived for advance in self._advances.values() if advance.arrived is not None]
-        complete = max(min([now, *arrivals]), known.complete if known else 0)
-        if known and not moved(known, positions) and complete < known.complete + _FRESH:
+        complete_until = max(min([now, *arrivals]), known.complete_until_ms if known else 0)
+        if known and not moved(known, positions) and complete_until < known.complete_until_ms + _REFRESH_MS:
             return known
         description = self.description()
-        return StreamOffset(known.created if known else description.created, complete, description.kept, positions)
+        created = known.created if known else description.created
+        return StreamOffset(created, complete_until, description.retention_ms, positions)
 
     def _positions(self, known: Mapping[str, Position], initial: Position, exact: bool) -> dict[str, Position]:
-        """Return where the next batch ends in each shard; children follow within the same batch."""
+        """Return the end of the next batch in each shard; children follow within the same batch."""
         positions = without_consumed(self.listed(), known)
         self._advances = {}
         while todo := [shard for shard in readable(self._listed, positions) if shard.id not in self._advances]:
@@ -125,7 +126,7 @@ class StreamPlanner:
         return positions
 
     def planned(self, shard: str) -> Advance | None:
-        """Return a shard's part of the batch that was planned last."""
+        """Return a shard's part of the last planned batch."""
         return self._advances.get(shard)
 
     def _advance(self, shard: Shard, start: Position, exact: bool) -> Advance:
@@ -135,28 +136,31 @@ class StreamPlanner:
             self._shards[shard.id] = planner
         return planner.advance(start, shard.closed, exact)
 
-    def _still_kept(self, offset: StreamOffset) -> dict[str, Position]:
-        """Return the positions in shards that are there; nothing behind them may have expired.
+    def _retained(self, offset: StreamOffset) -> dict[str, Position]:
+        """Return the positions in existing shards, after checking that no unread record has expired.
 
-        Behind an offset that is younger than what the stream keeps, nothing can have. Behind an older one, each
-        shard's last record must still be there: in a shard without one, nobody can tell.
+        After an offset younger than the retention period, none can have. After an older one, each shard's last read
+        record must still be retained; a shard without one cannot be checked.
         """
-        gone = missing(self.listed(), offset.shards)
-        if gone:
-            self._lost(f"the shards {', '.join(gone)} of the stream {self.stream.name} expired before they were read")
-        kept = {shard: position for shard, position in offset.shards.items() if shard not in gone}
-        if self._now > offset.complete + min(offset.kept, self.description().kept) - _SLACK:
-            self._check_held(without_consumed(self._listed, kept))
-        return kept
+        expired = missing(self.listed(), offset.shards)
+        if expired:
+            self._lost(
+                f"the shards {', '.join(expired)} of the stream {self.stream.name} expired before they were read"
+            )
+        positions = {shard: position for shard, position in offset.shards.items() if shard not in expired}
+        retention_ms = min(offset.retention_ms, self.description().retention_ms)
+        if self._now > offset.complete_until_ms + retention_ms - _CLOCK_SKEW_MS:
+            self._check_held(without_consumed(self._listed, positions))
+        return positions
 
     def _check_held(self, positions: Mapping[str, Position]) -> None:
         with ThreadPoolExecutor(_THREADS) as pool:
             held = list(pool.map(self._is_held, positions, positions.values()))
-        doubtful = [shard for shard, there in zip(positions, held, strict=True) if not there]
+        doubtful = [shard for shard, is_held in zip(positions, held, strict=True) if not is_held]
         if doubtful:
             self._lost(
-                f"the stream {self.stream.name} was not read for longer than it keeps records, and what was read last "
-                f"of the shards {', '.join(doubtful)} expired"
+                f"the stream {self.stream.name} was not read for longer than its retention period, and the last "
+                f"records read from the shards {', '.join(doubtful)} have expired"
             )
 
     def _is_held(self, shard: str, position: Position) -> bool:

@@ -1,4 +1,4 @@
-"""Points in time as texts: ISO 8601, or by a pattern of Java's `SimpleDateFormat`, as Databricks' option has it."""
+"""Parses timestamps: ISO 8601, or a pattern of Java's `SimpleDateFormat` as in Databricks' option."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -19,29 +19,29 @@ _SIGNED = re.compile(r"([+-])(\d{2}):?(\d{2})")
 
 
 def milliseconds(text: str, pattern: str = "") -> int:
-    """Return the milliseconds since 1970 of a point in time; without a zone it is UTC.
+    """Return a timestamp in milliseconds since 1970; without a zone it is UTC.
 
     Args:
-        text: The point in time.
-        pattern: How it is written: yyyy MM dd HH mm ss SSS, a zone (Z, X, XX, XXX, z: an offset, Z, UTC or GMT), texts
-            in single quotes. ISO 8601 where it is empty.
+        text: The timestamp.
+        pattern: Its pattern: yyyy MM dd HH mm ss SSS, a zone (Z, X, XX, XXX, z: an offset, Z, UTC or GMT), text in
+            single quotes. Empty for ISO 8601.
 
     Raises:
-        ValueError: The text is not written so, or the pattern has other letters.
+        ValueError: The text does not match the pattern, or the pattern has other letters.
     """
-    moment = _by_pattern(text, pattern) if pattern else datetime.fromisoformat(text)
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    timestamp = _by_pattern(text, pattern) if pattern else datetime.fromisoformat(text)
+    return round((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _by_pattern(text: str, pattern: str) -> datetime:
     expression = "".join(_expression(token) for token in _TOKEN.finditer(pattern))
     match = re.fullmatch(expression, text)
     if not match:
-        raise ValueError(f"{text!r} is not written as {pattern!r}")
+        raise ValueError(f"{text!r} does not match the pattern {pattern!r}")
     found = match.groupdict()
     numbers = {name: int(found.get(name) or low) for name, low in _LOWEST.items()}
-    whole = datetime(**numbers, tzinfo=_zone(found.get("zone") or "Z"))
-    return whole + timedelta(milliseconds=int(found.get("milli") or 0))
+    seconds = datetime(**numbers, tzinfo=_zone(found.get("zone") or "Z"))
+    return seconds + timedelta(milliseconds=int(found.get("milli") or 0))
 
 
 def _expression(token: re.Match[str]) -> str:
