@@ -29,6 +29,6 @@ def test_an_api_that_is_not_to_be_trusted_is_refused_at_the_first_try(
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
 
     with fake_api(tmp_path) as api, ApiClient(api.url, Pace(tries=1_000_000)) as client:
-        with pytest.raises(PostError, match=f"cannot be trusted.*{reason}"):
+        with pytest.raises(PostError, match=f"is not trusted.*{reason}"):
             client.post(TopicRoute("abc123.pin"), RECORDS)
         assert api.calls == []

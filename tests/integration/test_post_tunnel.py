@@ -114,7 +114,7 @@ def test_a_tunnel_does_not_make_the_database_this_machine_s(settings: dict[str, 
 def test_a_tunnel_that_is_not_open_is_named(settings: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         closed = f"127.0.0.1:{taken.getsockname()[1]}"
-    with pytest.raises(SourceError, match=rf"nothing answers at {closed}.*start the port forwarding"):
+    with pytest.raises(SourceError, match=rf"cannot connect to {closed}.*start the port forwarding"):
         open_source(f"mysql://{NAME}:3306/pinterest", {**settings, "SOURCE_DATABASE_TUNNEL": closed})
 
 

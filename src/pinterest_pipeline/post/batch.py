@@ -1,4 +1,4 @@
-"""Post the three tables to their topics: several requests in flight, progress that survives a kill."""
+"""Posts the three tables to their topics, with concurrent requests and progress that survives a crash."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ import httpx
 
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.errors import PostError
-from pinterest_pipeline.post.api.client import HOPELESS, ApiClient, Outcome, Pace
+from pinterest_pipeline.post.api.client import MAX_REFUSED_IN_A_ROW, ApiClient, Outcome, Pace
 from pinterest_pipeline.post.api.topic_routes import TopicRoute
 from pinterest_pipeline.post.dead_letters import append_dead_letters
 from pinterest_pipeline.post.progress import Checkpoint, Progress, open_progress
@@ -26,17 +26,17 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class PostSettings:
-    """How to post.
+    """The settings of a run.
 
     Attributes:
         api: The API's URL, with its stage.
         names: Topic names.
-        progress: The file that progress is kept in.
-        dead_letters: The file that takes records which can never pass.
-        pace: How much at once; a kill makes no more than what is in flight go twice.
-        auth: Proves the caller to the API.
-        insecure_http: Whether plain http may go to another machine.
-        restart: Whether to forget what was posted before.
+        progress: The progress file.
+        dead_letters: The dead-letter file, for records that cannot be posted.
+        pace: Limits of requests; after a crash at most the records in flight are posted twice.
+        auth: Authenticates the requests.
+        insecure_http: Whether plain http to another machine is allowed.
+        restart: Whether to discard the progress of earlier runs.
     """
 
     api: str
@@ -51,17 +51,17 @@ class PostSettings:
 
 @dataclass(frozen=True)
 class Tally:
-    """What happened to one entity's rows.
+    """The counts of one entity's rows.
 
     Attributes:
-        entity: Whose rows.
-        rows: Rows in the source when the run began.
+        entity: The entity.
+        rows: Rows in the source at the start of the run.
         already: Rows that earlier runs posted.
-        dead_already: Rows that earlier runs put into the dead-letter file.
-        read: Rows that this run read and knows the end of.
+        dead_already: Rows that earlier runs wrote to the dead-letter file.
+        read: Rows that this run completed.
         posted: Of these, rows that the API confirmed.
-        dead: Of these, rows now in the dead-letter file.
-        repeated: Rows that this run sent again though they may have been in: no more than these are in twice.
+        dead: Of these, rows in the dead-letter file.
+        repeated: Rows that this run sent again though they may have been written: an upper bound of duplicates.
     """
 
     entity: Entity
@@ -74,7 +74,7 @@ class Tally:
     repeated: int = 0
 
     def plus(self, records: Sequence[Record], outcome: Outcome) -> "Tally":
-        """Return the tally with what became of some more records."""
+        """Return the tally with the outcome of more records added."""
         return replace(
             self,
             read=self.read + len(records),
@@ -90,18 +90,18 @@ def post_batch(
     """Post every row of the source that earlier runs have not posted.
 
     Args:
-        source: Where the rows come from.
-        settings: Where they go and how.
+        source: The source of the rows.
+        settings: The settings of the run.
         on_progress: Called at the start of each entity and whenever more of it is confirmed.
 
     Returns:
         A tally for each entity.
 
     Raises:
-        SettingsError: A setting cannot be used, or another run has the progress file.
-        SourceError: The source cannot be read, or what earlier runs read of it has changed.
-        PostError: The API refuses or fails for good, and a new run goes on where this one stopped; or the source has
-            rows that no run will come to without `restart`.
+        SettingsError: A setting cannot be used, or another run holds the progress file.
+        SourceError: The source cannot be read, or the part that earlier runs read has changed.
+        PostError: The API refuses or fails permanently, and the next run resumes where this one stopped; or the source
+            has rows before that position, which are posted only with `restart`.
     """
     with ExitStack() as stack:
         client = stack.enter_context(
@@ -109,27 +109,27 @@ def post_batch(
         )
         progress = stack.enter_context(open_progress(settings.progress))
         pool = stack.enter_context(ThreadPoolExecutor(settings.pace.in_flight, thread_name_prefix="post"))
-        # Leaving early, by an error or Ctrl-C, must not wait for threads that wait to try again.
+        # An early exit, by an error or Ctrl-C, must not wait for threads that wait before a retry.
         stack.callback(client.stop)
         run = _Run(source, settings, progress, client, pool, on_progress)
-        beginnings = [run.begin(entity) for entity in ENTITIES]
-        return tuple(run.post(beginning) for beginning in beginnings)
+        tallies = [run.begin(entity) for entity in ENTITIES]
+        return tuple(run.post(tally) for tally in tallies)
 
 
 def in_order(
     work: Iterable[_Work], submit: Callable[[_Work], Future[_Result]], window: int
 ) -> Iterator[tuple[_Work, _Result]]:
-    """Have at most `window` pieces of work under way and yield them in order, whatever order they end in.
+    """Run at most `window` pieces of work concurrently and yield their results in submission order.
 
-    Work that is yielded follows on no work that is not: it is what progress may be moved to.
+    All work before a yielded piece is done, so progress may advance to it.
     """
-    under_way: deque[tuple[_Work, Future[_Result]]] = deque()
+    running: deque[tuple[_Work, Future[_Result]]] = deque()
     for piece in work:
-        under_way.append((piece, submit(piece)))
-        while under_way and (len(under_way) == window or under_way[0][1].done()):
-            done, future = under_way.popleft()
+        running.append((piece, submit(piece)))
+        while running and (len(running) == window or running[0][1].done()):
+            done, future = running.popleft()
             yield done, future.result()
-    for done, future in under_way:
+    for done, future in running:
         yield done, future.result()
 
 
@@ -154,10 +154,10 @@ class _Run:
         checkpoint = self.progress.checkpoint(self._name(entity))
         pages = self.source.pages(entity, checkpoint.place, self.settings.pace.records_per_request)
         self.on_progress(tally)
-        # The newest record of a key wins, and Kafka's order says which that is: no later page may overtake.
+        # The newest record of a key wins, by Kafka's order: no later page may overtake an earlier one.
         window = 1 if self.source.repeats_keys else self.settings.pace.in_flight
         for page, outcome in in_order(pages, partial(self._submit, route), window):
-            _check_hope(route.name, outcome)
+            _check_refusals(route.name, outcome)
             checkpoint = self._confirm(entity, checkpoint, page, outcome)
             tally = tally.plus(page.records, outcome)
             self.on_progress(tally)
@@ -168,7 +168,7 @@ class _Run:
         return self.pool.submit(self.client.post, route, page.records)
 
     def _confirm(self, entity: Entity, checkpoint: Checkpoint, page: Page, outcome: Outcome) -> Checkpoint:
-        # In this order: a dead letter may be written twice after a crash, but never be missing.
+        # In this order: after a crash a dead letter may be written twice, but is never missing.
         append_dead_letters(self.settings.dead_letters, entity, outcome.refused)
         checkpoint = Checkpoint(
             page.last.position,
@@ -184,21 +184,21 @@ class _Run:
 
 
 def _check_complete(tally: Tally) -> None:
-    """Stop where rows came into the source behind the place that earlier runs had reached."""
+    """Raise an error if rows were inserted before the position that earlier runs had reached."""
     missed = tally.rows - tally.already - tally.dead_already - tally.read
     if missed > 0:
         raise PostError(
-            f"{missed:,} rows of {tally.entity.source_table} lie before the place where earlier runs stopped; "
-            "run again with --restart (rows that are in already exist once in the end)"
+            f"{missed:,} rows of {tally.entity.source_table} are before the position where earlier runs stopped; "
+            "run again with --restart (rows posted twice become one row in the clean table)"
         )
 
 
-def _check_hope(topic: str, outcome: Outcome) -> None:
-    """Stop before a wrong API or mapping sends the whole source to the dead letters."""
+def _check_refusals(topic: str, outcome: Outcome) -> None:
+    """Raise an error before a wrong API or mapping sends the whole source to the dead letters."""
     refusals = [refusal for refusal in outcome.refused if refusal.sent]
-    if outcome.posted == 0 and len(refusals) >= HOPELESS:
+    if outcome.posted == 0 and len(refusals) >= MAX_REFUSED_IN_A_ROW:
         raise PostError(
             f"the API refused all {len(refusals)} records of a page for {topic}: {refusals[0].reason}. "
-            "Check --api and what is behind it; if these records are really all bad, "
-            f"post with --records-per-request below {HOPELESS}"
+            "Check --api and its backend; if these records are really all bad, "
+            f"post with --records-per-request below {MAX_REFUSED_IN_A_ROW}"
         )

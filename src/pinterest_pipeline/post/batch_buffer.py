@@ -1,4 +1,4 @@
-"""Rows gather until they limits a request or the first of them has waited long enough."""
+"""Buffers rows until they fill a request or the first of them has waited long enough."""
 
 import time
 from collections import deque
@@ -7,19 +7,19 @@ from threading import Condition, Event
 
 from pinterest_pipeline.post.records import Record
 
-# How many requests' worth of rows may wait: one to be filled while the one before is under way.
+# Capacity in requests: one is filled while the previous one is in flight.
 _REQUESTS_WAITING = 2
-_LOOK_UP_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """When a request's worth of rows is taken.
+    """When a batch of rows is ready.
 
     Attributes:
-        records: As soon as there are so many.
-        size: Or so many bytes of them.
-        linger: Or the first of them has waited so many seconds.
+        records: When it has this many records.
+        size: Or this many bytes.
+        linger: Or its first record has waited this many seconds.
     """
 
     records: int
@@ -28,10 +28,10 @@ class BatchLimits:
 
 
 class BatchBuffer:
-    """Rows on their way from the thread that reads them to the one that sends them; bounded."""
+    """A bounded buffer between the thread that reads rows and the one that sends them."""
 
     def __init__(self, limits: BatchLimits) -> None:
-        """Begin empty."""
+        """Create an empty buffer."""
         self._limits = limits
         self._rows = deque[tuple[Record, float]]()
         self._bytes = 0
@@ -39,26 +39,26 @@ class BatchBuffer:
         self._changed = Condition()
 
     def put(self, record: Record, stop: Event) -> None:
-        """Add a row, waiting while there is no room and `stop` is not set; after `close` it is dropped."""
+        """Add a row; block while the buffer is full and `stop` is not set; after `close` the row is dropped."""
         with self._changed:
             while self._is_full() and not self._closed and not stop.is_set():
-                self._changed.wait(_LOOK_UP_SECONDS)
+                self._changed.wait(_POLL_SECONDS)
             if self._closed:
                 return
             self._rows.append((record, time.monotonic()))
             self._bytes += len(record.value)
-            # Only what ends or begins a wait: thousands of rows a second are not as many wake-ups.
+            # Notify only when a wait starts or ends: thousands of rows a second must not be as many wake-ups.
             if len(self._rows) == 1 or self._is_enough():
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Take no more; what is there can still be taken."""
+        """Accept no more rows; buffered rows can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def take(self) -> list[Record]:
-        """Wait for a request's worth of rows and take it; nothing once it is closed and empty."""
+        """Wait for a batch of rows and return it; an empty one after the buffer is closed and drained."""
         with self._changed:
             while (wait := self._wait()) is None or wait > 0:
                 self._changed.wait(wait)
@@ -72,7 +72,7 @@ class BatchBuffer:
             return taken
 
     def _wait(self) -> float | None:
-        """Return the seconds until rows are to be taken; None where only another row or the end will tell."""
+        """Return the seconds until the batch is ready; None to wait for another row or `close`."""
         if self._closed or self._is_enough():
             return 0.0
         if not self._rows:

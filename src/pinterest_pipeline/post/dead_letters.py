@@ -1,4 +1,4 @@
-"""The dead-letter file: JSON lines of the rows that could not be posted, each with its reason."""
+"""The dead-letter file: JSON lines with the rows that could not be posted and the reasons."""
 
 import fcntl
 import json
@@ -29,8 +29,8 @@ class Letter:
     """One line of the file.
 
     Attributes:
-        entity: What the row is.
-        record: The row as it can be posted again; its position is the byte that the line begins at.
+        entity: The row's entity.
+        record: The row, ready to be posted again; its position is the byte offset of the line.
         content: The line's JSON.
     """
 
@@ -40,14 +40,14 @@ class Letter:
 
 
 class DeadLetters:
-    """A dead-letter file whose rows are to be posted again.
+    """A dead-letter file as a source of rows to post again.
 
     Attributes:
         path: The file.
     """
 
     def __init__(self, path: Path) -> None:
-        """Check every line, so that a run does not end at one that a person has broken.
+        """Validate every line, so that a run does not fail in the middle of the file.
 
         Raises:
             SourceError: The file cannot be read, or a line is not a dead letter.
@@ -63,7 +63,7 @@ class DeadLetters:
         return self._counts[entity]
 
     def left(self) -> tuple[str, ...]:
-        """Say what is left for a later run: nothing but the letters that are still in the file."""
+        """Return notes on rows left for a later run: none, since they stay in the file."""
         return ()
 
     def letters(self) -> Iterator[Letter]:
@@ -79,20 +79,20 @@ class DeadLetters:
             raise SourceError(f"cannot read {self.path}: {error.strerror}") from error
 
     def keep(self, posted: Collection[int], reasons: Mapping[int, str]) -> None:
-        """Take out what was posted, and what is there twice; what was added meanwhile stays.
+        """Remove posted rows and repeated lines; lines appended meanwhile stay.
 
         Args:
-            posted: Positions of the rows that are in now.
+            posted: Positions of the posted rows.
             reasons: Positions of the rows that still cannot be posted, and why.
 
         Raises:
-            SettingsError: The file cannot be written, or somebody has changed it meanwhile; it is as it was.
+            SettingsError: The file cannot be written, or was changed meanwhile; it is left unchanged.
         """
         beside = self.path.with_name(self.path.name + ".new")
         with _locked(self.path), write_errors(self.path):
             if self._read(self._size) != (self._size, self._check):
                 raise SettingsError(
-                    f"{self.path} was changed while its rows were posted; it stays as it is, with rows that are in now"
+                    f"{self.path} was changed while its rows were posted; it is left unchanged and contains posted rows"
                 )
             with beside.open("w", encoding="utf-8") as file:
                 for letter in self.letters():
@@ -105,7 +105,7 @@ class DeadLetters:
             beside.replace(self.path)
 
     def _read(self, size: int | None = None) -> tuple[int, int]:
-        """Return the file's size, up to a size, and the CRC-32 of so much of it."""
+        """Return the file's size, up to `size`, and the CRC-32 of that part."""
         end, crc = size if size is not None else sys.maxsize, 0
         try:
             with self.path.open("rb") as file:
@@ -116,11 +116,11 @@ class DeadLetters:
             raise SourceError(f"cannot read {self.path}: {error.strerror}") from error
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Let no other run post the same letters while the block runs.
+    def exclusive(self) -> Iterator[None]:
+        """Hold a lock that keeps other runs from posting the same file.
 
         Raises:
-            SettingsError: Another run does.
+            SettingsError: Another run holds it.
         """
         with write_errors(self.path), self.path.with_name(self.path.name + ".again").open("w") as lock:
             try:
@@ -131,7 +131,7 @@ class DeadLetters:
 
 
 def append_dead_letters(path: Path, entity: Entity, refusals: Iterable[Refusal]) -> None:
-    """Append refused records to the dead-letter file, as JSON lines, and wait until they are on disk.
+    """Append refused records to the dead-letter file, as JSON lines, and sync it to disk.
 
     Raises:
         SettingsError: The file cannot be written.
@@ -154,7 +154,7 @@ def _dead_letter(entity: Entity, refusal: Refusal) -> str:
         "position": record.position,
         "reason": refusal.reason,
     }
-    # The value is JSON text already: it goes in as it is, which keeps it exactly what was refused.
+    # The value is JSON text already and is written unchanged, exactly as it was refused.
     return f'{json.dumps(about)[:-1]}, "value": {record.value}}}\n'
 
 
@@ -163,7 +163,7 @@ def _letters(lines: IO[bytes], path: Path) -> Iterator[Letter]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             letter = _letter(line, position, f"line {number} of {path}")
-            # A crash, or another round of a stream, writes the same row again.
+            # A crash, or another round of a stream, may write the same row again.
             same = blake2b(repr((letter.entity.name, letter.content.get("position"), letter.record.value)).encode())
             if same.digest() not in seen:
                 seen.add(same.digest())
@@ -178,9 +178,9 @@ def _letter(line: bytes, position: int, where: str) -> Letter:
         content = None
     entity = _ENTITIES.get(str(content.get("entity"))) if isinstance(content, dict) else None
     if not isinstance(content, dict) or entity is None or "value" not in content:
-        raise SourceError(f"{where} is not a dead letter, a JSON object with entity and value: mend or remove it")
+        raise SourceError(f"{where} is not a dead letter, a JSON object with entity and value: correct or remove it")
     value = content["value"]
-    # A value that is no object is the text of a line, which may have been mended inside its quotes.
+    # A value that is not an object is the text of a line, which may have been corrected inside its quotes.
     text = value if isinstance(value, str) else json_text(value)
     return Letter(entity, line_record(text, entity.key, position, _flaw(value)), content)
 
@@ -197,7 +197,7 @@ def _to_disk(file: IO[str]) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Let nobody else append to the file, or write it anew, while the block runs."""
+    """Hold the lock for appending to the file or rewriting it."""
     with write_errors(path), path.with_name(path.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Percentiles of any number of measured times in a fixed number of counters."""
+"""A histogram of latencies in a fixed number of buckets, for percentiles."""
 
 import math
 
@@ -7,23 +7,23 @@ _LAST = math.ceil(math.log(_LONGEST / _SHORTEST, _GROWTH))
 
 
 class Latencies:
-    """Counts times by size, in steps of 5% from a tenth of a millisecond to a thousand seconds."""
+    """Counts latencies in buckets that grow by 5%, from 0.1 milliseconds to a thousand seconds."""
 
     def __init__(self) -> None:
-        """Begin with no time measured."""
+        """Create an empty histogram."""
         self._counts = [0] * (_LAST + 1)
 
     def add(self, seconds: float) -> None:
-        """Count one more time."""
+        """Add one latency."""
         step = math.ceil(math.log(max(seconds, _SHORTEST) / _SHORTEST, _GROWTH))
         self._counts[min(step, _LAST)] += 1
 
     def percentile(self, share: float) -> float:
-        """Return the seconds that this share of the times did not exceed, up to 5% too much; 0 before the first."""
-        reach = share * sum(self._counts)
+        """Return a percentile in seconds, at most 5% too high; 0 without latencies."""
+        rank = share * sum(self._counts)
         seen = 0
         for step, count in enumerate(self._counts):
             seen += count
-            if count and seen >= reach:
+            if count and seen >= rank:
                 return _SHORTEST * _GROWTH**step
         return 0.0

@@ -1,25 +1,25 @@
-"""How fast rows go: a steady number a second by a clock that only goes forward."""
+"""A rate limiter for rows, by a monotonic clock."""
 
 from collections.abc import Callable
 
-# Rows that are due this soon go together: thousands a second are not as many wake-ups.
+# Rows due within this time are sent together: thousands a second must not be as many wake-ups.
 _GRAIN_SECONDS = 0.01
-_MADE_UP_SECONDS = 1.0
+_MAX_CATCH_UP_SECONDS = 1.0
 
 
 class Pacer:
-    """Lets the next row go when its time has come; the times do not drift, for each follows from the one before.
+    """Delays each row until it is due; due times do not drift, since each follows from the previous one.
 
-    After a stall no more than a second's rows are made up for.
+    After a stall it catches up at most one second's rows.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float], wait: Callable[[float], object]) -> None:
-        """Begin now.
+        """Start now.
 
         Args:
-            rate: How many a second; 0 for no limit.
-            clock: Tells the seconds; only their differences matter.
-            wait: Waits some seconds, or less where waiting has become pointless.
+            rate: Rows per second; 0 for no limit.
+            clock: A monotonic clock, in seconds.
+            wait: Waits some seconds, or less if posting ends.
         """
         self._step = 1 / rate if rate else 0.0
         self._clock = clock
@@ -29,7 +29,7 @@ class Pacer:
     def next(self) -> None:
         """Wait until the next row is due."""
         now = self._clock()
-        self._due = max(self._due, now - _MADE_UP_SECONDS)
+        self._due = max(self._due, now - _MAX_CATCH_UP_SECONDS)
         if self._due - now > _GRAIN_SECONDS:
             self._wait(self._due - now)
         self._due += self._step

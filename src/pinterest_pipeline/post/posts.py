@@ -1,4 +1,4 @@
-"""The source's posts: the rows of the three tables that belong together, found by number."""
+"""Groups the rows of the three tables by key into posts, accessible by number."""
 
 from array import array
 from bisect import bisect_left, bisect_right
@@ -12,19 +12,19 @@ from pinterest_pipeline.post.records import Record
 from pinterest_pipeline.post.source.opening import Source
 
 Post = tuple[tuple[Entity, Record], ...]
-"""The rows of one post, in the order of the tables and, within one, of the source."""
+"""The rows of one post, in the order of the tables and, within a table, of the source."""
 
 _LARGEST_KEY = 2**63 - 1
 
 
 class Posts:
-    """Every post of a source by its number; what is kept in memory is where the rows are: 16 bytes a row.
+    """All posts of a source by number; only keys and positions are kept in memory, 16 bytes per row.
 
-    A row whose key is no usable number, or one beyond 63 bits, is a post of its own.
+    A row without a key of at most 63 bits is a post of its own.
     """
 
     def __init__(self, source: Source) -> None:
-        """Find every row.
+        """Read the keys and positions of all rows.
 
         Raises:
             SourceError: The source cannot be read, or has no row.
@@ -33,14 +33,14 @@ class Posts:
         self._tables = [_Table.read(source, entity) for entity in ENTITIES]
         self._keys = _union([table.keys for table in self._tables])
         if not len(self):
-            raise SourceError(f"the source {source.name} has no row: there is nothing to post")
+            raise SourceError(f"the source {source.name} has no rows: there is nothing to post")
 
     def __len__(self) -> int:
         """Return how many posts there are."""
         return len(self._keys) + sum(len(table.alone) for table in self._tables)
 
     def read(self, numbers: Sequence[int]) -> Iterator[Post]:
-        """Yield the posts of these numbers, in this order; each table is asked once for all of them.
+        """Yield the posts with these numbers, in this order; each table is queried once for all of them.
 
         Raises:
             SourceError: The source cannot be read.
@@ -66,13 +66,13 @@ class Posts:
 
 @dataclass(frozen=True)
 class _Table:
-    """Where an entity's rows are.
+    """Keys and positions of an entity's rows.
 
     Attributes:
-        entity: Whose rows.
-        keys: The key of each row that has one, in order.
-        positions: Where these rows are; those that share a key in the source's order.
-        alone: Where the rows without a usable key are.
+        entity: The entity.
+        keys: The keys of the rows that have one, sorted.
+        positions: The positions of these rows; rows with the same key in the source's order.
+        alone: The positions of rows without a usable key.
     """
 
     entity: Entity
@@ -82,7 +82,7 @@ class _Table:
 
     @classmethod
     def read(cls, source: Source, entity: Entity) -> "_Table":
-        # A position may be as large as its key, so those without a usable key are in a list.
+        # A position may be a key that exceeds 63 bits, so these are in a list.
         keys, positions, alone = array("q"), array("q"), list[int]()
         for key, position in source.places(entity):
             if key is None or abs(key) > _LARGEST_KEY:

@@ -1,4 +1,4 @@
-"""What is confirmed, on disk: a killed run goes on there, and two runs cannot mix."""
+"""The progress file: a run resumes from it, and a lock keeps two runs apart."""
 
 import fcntl
 import json
@@ -14,13 +14,13 @@ from pinterest_pipeline.post.records import Place
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far one entity is.
+    """The progress of one entity.
 
     Attributes:
-        position: Every row up to here is in or dead; None before the first.
-        posted: Rows that are in.
-        dead: Rows in the dead-letter file.
-        check: Shows whether what was read is still the same; None where there is no need.
+        position: Every row up to here is posted or in the dead-letter file; None before the first.
+        posted: Number of posted rows.
+        dead: Number of rows in the dead-letter file.
+        check: A checksum of the part already read; None if the source needs none.
     """
 
     position: int | None = None
@@ -30,15 +30,15 @@ class Checkpoint:
 
     @property
     def place(self) -> Place | None:
-        """Where reading goes on; None is the beginning."""
+        """Where reading resumes; None is the beginning."""
         return None if self.position is None else Place(self.position, self.check)
 
 
 class Progress:
-    """Checkpoints by name, kept in one JSON file that is replaced whole."""
+    """Checkpoints by name, in one JSON file that is replaced atomically."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file, if it is there.
+        """Read the file, if it exists.
 
         Raises:
             SettingsError: It is not a progress file.
@@ -48,14 +48,14 @@ class Progress:
             checkpoints = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
             self._checkpoints = {str(name): Checkpoint(**checkpoint) for name, checkpoint in checkpoints.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise SettingsError(f"{path} is not a progress file; name another or remove it: {error}") from error
+            raise SettingsError(f"{path} is not a progress file; use another path or remove it: {error}") from error
 
     def checkpoint(self, name: str) -> Checkpoint:
-        """Return how far a name is."""
+        """Return the checkpoint of a name."""
         return self._checkpoints.get(name, Checkpoint())
 
     def save(self, name: str, checkpoint: Checkpoint) -> None:
-        """Keep how far a name is; after a crash the file holds either this or what was before.
+        """Save the checkpoint of a name; after a crash the file holds either this or the previous state.
 
         Raises:
             SettingsError: The file cannot be written.
@@ -73,10 +73,10 @@ class Progress:
 
 @contextmanager
 def open_progress(path: Path) -> Iterator[Progress]:
-    """Open the progress file for this run alone; the system itself lets go of it, however the run ends.
+    """Open the progress file under an exclusive lock, which the operating system releases however the run ends.
 
     Raises:
-        SettingsError: Another run has it, or it cannot be read or written.
+        SettingsError: Another run holds it, or it cannot be read or written.
     """
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,14 +86,14 @@ def open_progress(path: Path) -> Iterator[Progress]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise SettingsError(
-                f"another run is posting with {path}; wait for it, or give this one its own --progress"
+                f"another run is posting with {path}; wait for it, or use another file with --progress"
             ) from error
         yield Progress(path)
 
 
 @contextmanager
 def write_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says of a file that cannot be written into one line."""
+    """Turn an OSError while writing a file into one line."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What is posted: a record's key and its value, already as JSON text."""
+"""Records to post: a key, and the value as JSON text."""
 
 import json
 import math
@@ -11,13 +11,13 @@ from typing import NamedTuple, NoReturn
 
 
 class Record(NamedTuple):
-    """One row on its way to a topic.
+    """One row to post.
 
     Attributes:
-        key: The row's key; None where the row has no usable whole number there.
+        key: The row's key; None if it is not a usable integer.
         value: The row as JSON text, ASCII only, so that its length in characters is its length in bytes.
-        position: Where the row is in its source: its key in a database, the byte its line begins at in a file.
-        flaw: Why the row cannot be sent at all; empty where it can.
+        position: Its position in the source: the key in a database, the byte offset of its line in a file.
+        flaw: Why the row cannot be sent; empty if it can.
     """
 
     key: int | None
@@ -27,11 +27,11 @@ class Record(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where reading goes on.
+    """Where reading resumes.
 
     Attributes:
-        position: Of the last row read in a database; after the last row read in a file.
-        check: CRC-32 of everything up to there, which shows whether it is still the same; None: there is no need.
+        position: In a database the position of the last row read; in a file the offset after it.
+        check: CRC-32 of the file up to there, to detect changes; None for a database.
     """
 
     position: int
@@ -40,11 +40,11 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows that follow each other in the source.
+    """Consecutive rows of the source.
 
     Attributes:
         records: The rows, in the source's order.
-        last: The place after which the next page begins.
+        last: Where the next page starts.
     """
 
     records: tuple[Record, ...]
@@ -52,22 +52,22 @@ class Page:
 
 
 def json_text(value: object) -> str:
-    """Write a value as compact ASCII JSON; what JSON cannot say becomes text.
+    """Return a value as compact ASCII JSON; values that JSON cannot express become text.
 
-    Timestamps become `YYYY-MM-DD HH:MM:SS` in UTC with a fraction only where there is one, decimals become numbers
-    where a double holds them, and NaN and the infinities become their names.
+    Timestamps become `YYYY-MM-DD HH:MM:SS` in UTC, with a fraction if it is not zero, decimals become numbers if a
+    double can hold them, and NaN and the infinities become their names.
     """
     try:
         return _ENCODER.encode(value)
-    except ValueError:  # a NaN or an infinity somewhere inside: rare, so only then is the value walked through
+    except ValueError:  # a NaN or an infinity inside: rare, so the value is traversed only then
         return _ENCODER.encode(_finite(value))
 
 
 def parsed_json(text: str) -> object:
-    """Read a JSON text; a number that a double does not hold becomes its text, which no JSON on the way can change.
+    """Parse a JSON text; a number that a double cannot hold becomes its text, which no JSON parser on the way changes.
 
     Raises:
-        ValueError: It is no JSON, is nested too deeply, or has a field twice, of which JSON keeps one.
+        ValueError: It is not JSON, is nested too deeply, or has a field twice, of which parsers keep one.
     """
     try:
         value: object = _DECODER.decode(text)
@@ -77,7 +77,7 @@ def parsed_json(text: str) -> object:
 
 
 def exact_number(text: str) -> float | str:
-    """Return a decimal number's text as the double that equals it, or as it is where no double does."""
+    """Return a decimal number's text as the double that equals it, or unchanged if none does."""
     number = float(text)
     if repr(number) == text or (math.isfinite(number) and Decimal(text) == Decimal(repr(number))):
         return number
@@ -85,7 +85,7 @@ def exact_number(text: str) -> float | str:
 
 
 def utf8_flaw(data: bytes) -> str:
-    """Return why bytes cannot be sent as text; empty where they are UTF-8."""
+    """Return why bytes cannot be sent as text; empty if they are UTF-8."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -94,21 +94,21 @@ def utf8_flaw(data: bytes) -> str:
 
 
 def undecoded_flaw(text: str) -> str:
-    """Return why a text that was decoded with `surrogateescape` cannot be sent; empty where it can."""
+    """Return why a text that was decoded with `surrogateescape` cannot be sent; empty if it can."""
     if text.isascii() or not _UNDECODED.search(text):
         return ""
     return utf8_flaw(text.encode("utf-8", errors="surrogateescape"))
 
 
 def whole_number(value: object) -> int | None:
-    """Return the value if it is a whole number that can be a key, else None (a boolean is none)."""
+    """Return the value if it is an integer, else None; a boolean is not one."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def loose_whole_number(value: object) -> int | None:
-    """Return what cleaning takes for a whole number as one: also 36.0, "36" and " 3.6e1 ".
+    """Return a value that cleaning reads as an integer as one, including 36.0, "36" and " 3.6e1 ".
 
-    Rows that will be one row need one Kafka key, or they land in partitions that say nothing about their order.
+    Rows that become one clean row need the same Kafka key: across partitions their order is undefined.
     """
     if isinstance(value, str) and _NUMBER.fullmatch(text := value.strip()):
         value = float(text)
@@ -118,7 +118,7 @@ def loose_whole_number(value: object) -> int | None:
 
 
 def timestamp_text(value: date) -> str:
-    """Return a timestamp, or a day, as `YYYY-MM-DD HH:MM:SS` in UTC with a fraction only where there is one."""
+    """Return a timestamp, or a day, as `YYYY-MM-DD HH:MM:SS` in UTC, with a fraction if it is not zero."""
     if not isinstance(value, datetime):
         return f"{value.isoformat()} 00:00:00"
     utc = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
@@ -126,7 +126,7 @@ def timestamp_text(value: date) -> str:
 
 
 def decimal_number(value: Decimal) -> int | float | str:
-    """Return a decimal as a number; as its text where it is none that is finite, or beyond every double."""
+    """Return a decimal as a number; as its text if it is not finite or exceeds every double."""
     if not value.is_finite() or value.adjusted() > sys.float_info.max_10_exp:
         return str(value)
     if value == value.to_integral_value():
@@ -151,21 +151,21 @@ def _finite(value: object) -> object:
 
 
 def _no_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise ValueError("a field is there twice")
+        raise ValueError("a field occurs twice")
     return fields
 
 
 _KEYS_END = 2**31
-# Cleaning's own, which cannot be imported here: it needs Spark.
+# As in cleaning, which cannot be imported here: it needs Spark.
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
-# What `surrogateescape` makes of bytes that are no UTF-8.
+# The code points of `surrogateescape` for bytes that are not UTF-8.
 _UNDECODED = re.compile("[\udc80-\udcff]")
-# Made once: json.loads makes one a call where any option is given.
+# Created once: json.loads creates a decoder per call if any option is given.
 _DECODER = json.JSONDecoder(object_pairs_hook=_each_once, parse_float=exact_number, parse_constant=_no_json)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain)

@@ -1,4 +1,4 @@
-"""Post dead letters again: what passes now leaves the file, what still cannot stays with its newest reason."""
+"""Posts dead letters again: posted rows are removed from the file, the others stay with their newest reason."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,25 +16,25 @@ def post_again(
 ) -> tuple[Tally, ...]:
     """Post the rows of a dead-letter file to their topics, in the file's order.
 
-    A row that is posted again is the newest of its key. However the run ends, the file then holds what is left; only a
-    kill leaves it as it was, and the next run sends what this one sent.
+    A row that is posted again becomes the newest of its key. However the run ends, posted rows are removed from the
+    file; only a kill leaves it unchanged, and the next run then sends the same rows again.
 
     Args:
         letters: The file.
-        settings: Where the rows go and how; its progress and dead-letter files are not used.
+        settings: The settings of the run; its progress and dead-letter files are not used.
         on_progress: Called at the start of each entity and whenever more of it is confirmed.
 
     Returns:
         A tally for each entity.
 
     Raises:
-        SettingsError: A setting cannot be used, or another run posts the same letters.
+        SettingsError: A setting cannot be used, or another run is posting the same file.
         SourceError: The file cannot be read.
-        PostError: The API refuses or fails for good.
+        PostError: The API refuses or fails permanently.
     """
     with (
         ApiClient(settings.api, settings.pace, auth=settings.auth, insecure_http=settings.insecure_http) as client,
-        letters.alone(),
+        letters.exclusive(),
     ):
         run = _Run(letters, settings, client, on_progress)
         try:

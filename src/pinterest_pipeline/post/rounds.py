@@ -1,4 +1,4 @@
-"""A random order that never ends: round after round, each of them every number once, without holding any of them."""
+"""An endless random order: each round has every number once; none are held in memory."""
 
 import math
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _MIXES = 4
 
 
 def random_order(total: int, seed: int) -> Iterator[int]:
-    """Yield the numbers below `total` in a random order, then all of them in another one, and so on.
+    """Yield the numbers below `total` in a random order, then all of them in another order, and so on.
 
     The same total and seed give the same order, on any machine.
     """
@@ -19,10 +19,10 @@ def random_order(total: int, seed: int) -> Iterator[int]:
 
 
 def shuffled(place: int, total: int, salt: str) -> int:
-    """Return which number below `total` is at a place of the order that the salt names.
+    """Return the number below `total` at a position of the permutation given by a salt.
 
-    A Feistel network over a grid that is hardly larger than `total`: each step can be undone, so no two places share
-    a number, and what falls outside is led on until it is inside.
+    A Feistel network over a grid barely larger than `total`: each step is invertible, so no two positions share a
+    number; results outside the range are permuted again until they are inside (cycle walking).
     """
     width = math.isqrt(total - 1) + 1
     height = -(-total // width)

@@ -1,4 +1,4 @@
-"""Post rows to the streams as the site's users make them: post after post in random order, at a steady rate."""
+"""Posts rows to the streams as the site's users create them: in random order, at a steady rate."""
 
 import math
 import time
@@ -28,29 +28,29 @@ from pinterest_pipeline.post.stream_worker import StreamTally, StreamWorker
 
 __all__ = ["StreamSettings", "StreamTally", "post_stream"]
 
-_MOST_READ_AHEAD = 500
-_LOOK_UP_SECONDS = 0.1
-_TELL_SECONDS = 0.1
+_MAX_READ_AHEAD = 500
+_POLL_SECONDS = 0.1
+_REPORT_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """What to post and how.
+    """The settings of a run.
 
     Attributes:
         api: The API's URL, with its stage.
         names: Stream names.
-        count: How many posts, each with its row of all three tables; None for no end.
-        rate: How many posts a second, which is rows a second of each table; 0 for as fast as the API takes them.
-        seed: The same seed and source give the same order.
-        one_at_a_time: Whether each row goes in a request of its own.
-        dead_letters: The file that takes rows which can never pass.
-        pace: How much at once and how patiently; each stream has one request in flight.
-        auth: Proves the caller to the API.
-        insecure_http: Whether plain http may go to another machine.
-        linger: Seconds that a row waits at most for others to share its request.
-        flush_within: Seconds that rows which are read already may take to go out after a stop. A request that is
-            under way then has its own time to end.
+        count: Number of posts, each with its rows of all three tables; None for no limit.
+        rate: Posts per second, which is rows per second of each table; 0 for no limit.
+        seed: Seed of the random order; the same seed and source give the same order.
+        one_at_a_time: Whether each row is sent in a request of its own.
+        dead_letters: The dead-letter file, for rows that cannot be posted.
+        pace: Limits of requests and retries; each stream has one request in flight.
+        auth: Authenticates the requests.
+        insecure_http: Whether plain http to another machine is allowed.
+        linger: Maximum seconds that a row waits for others to share its request.
+        flush_within: Seconds allowed for sending the rows already read after a stop. A request in flight then still has
+            its own timeout.
     """
 
     api: str
@@ -67,19 +67,19 @@ class StreamSettings:
     flush_within: float = 10.0
 
     def __post_init__(self) -> None:
-        """Check what a person gives.
+        """Validate the settings.
 
         Raises:
-            SettingsError: A number makes no sense, or the API's address is none.
+            SettingsError: A number is out of range, or the API's URL is invalid.
         """
         check_api(self.api, insecure_http=self.insecure_http)
         if self.count is not None and self.count < 1:
-            raise SettingsError(f"the count must be 1 or more, or left out for no end; got {self.count}")
+            raise SettingsError(f"the count must be 1 or more, or omitted for no limit; got {self.count}")
         if self.rate < 0 or not math.isfinite(self.rate):
-            raise SettingsError(f"the rate must be posts a second, or 0 for as fast as it goes; got {self.rate:g}")
+            raise SettingsError(f"the rate must be posts per second, or 0 for no limit; got {self.rate:g}")
 
     def route(self, entity: Entity) -> StreamRoute:
-        """Return the entity's way into its stream."""
+        """Return the route to the entity's stream."""
         return (RecordRoute if self.one_at_a_time else StreamRoute)(self.names.stream(entity))
 
 
@@ -89,24 +89,24 @@ def post_stream(
     on_progress: Callable[[StreamTally], None] = lambda _: None,
     stop: Event | None = None,
 ) -> tuple[StreamTally, ...]:
-    """Post the source's rows in random order: round after round, in each of them every row once.
+    """Post the source's rows in random order, in rounds of which each has every row once.
 
-    The rows of one post go in the same moment. Nothing is kept between runs: a stream has no place to go on from.
+    The rows of one post are sent together. No progress is kept between runs.
 
     Args:
-        source: Where the rows come from; those that come into it later are left out.
-        settings: Where they go and how.
+        source: The source of the rows; rows added to it during the run are not posted.
+        settings: The settings of the run.
         on_progress: Called whenever rows of an entity are confirmed, now and then while rows are read, and at the end;
             by one thread at a time.
-        stop: Once it is set no more rows are read, and those that are read already are sent.
+        stop: Once it is set no more rows are read, and the rows already read are sent.
 
     Returns:
         A tally for each entity.
 
     Raises:
         SettingsError: A setting cannot be used.
-        SourceError: The source cannot be read or has no row; what was read of it is sent.
-        PostError: The API refuses or fails for good.
+        SourceError: The source cannot be read or has no rows; rows already read are sent.
+        PostError: The API refuses or fails permanently.
     """
     with ExitStack() as stack:
         client = stack.enter_context(
@@ -138,23 +138,23 @@ class _Run:
         finally:
             self._flush(running, patient=patient)
         for worker in running:
-            # Told to stop, here: what it had is still counted as waiting.
+            # It was stopped from here: its rows still count as waiting.
             with suppress(StoppedError):
                 worker.result()
         return tuple(worker.tally for worker in self._workers.values())
 
     def _worker(self, entity: Entity) -> StreamWorker:
         route, pace = self._settings.route(entity), self._settings.pace
-        limits = BatchLimits(min(pace.records_per_request, route.most_records), pace.most_bytes, self._settings.linger)
+        limits = BatchLimits(min(pace.records_per_request, route.max_records), pace.max_bytes, self._settings.linger)
         return StreamWorker(entity, limits, partial(self._client.post, route), self._keep)
 
     def _keep(self, worker: StreamWorker, outcome: Outcome) -> None:
-        # The workers share the dead-letter file, and whoever is told need not be ready for three threads.
+        # The workers share the dead-letter file and the callback, which need not be thread-safe.
         with self._one_at_a_time:
             append_dead_letters(self._settings.dead_letters, worker.entity, outcome.refused)
             self._on_progress(worker.tally)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         with self._one_at_a_time:
             for worker in self._workers.values():
                 self._on_progress(worker.tally)
@@ -162,37 +162,37 @@ class _Run:
     def _feed(self, posts: Posts, running: list[Future[None]]) -> None:
         rate = self._settings.rate
         pacer = Pacer(rate, time.monotonic, partial(self._wait, running))
-        tell_at = time.monotonic()
+        report_at = time.monotonic()
         order = islice(random_order(len(posts), self._settings.seed), self._settings.count)
-        # About a second's posts, so that what is sent is not older than that.
-        ahead = min(max(math.ceil(rate), 1), _MOST_READ_AHEAD) if rate else _MOST_READ_AHEAD
+        # About a second's posts, so that rows are read at most a second before they are sent.
+        ahead = min(max(math.ceil(rate), 1), _MAX_READ_AHEAD) if rate else _MAX_READ_AHEAD
         while numbers := list(islice(order, ahead)):
             for post in posts.read(numbers):
                 pacer.next()
                 if self._is_over(running):
                     return
-                # While nothing is confirmed, nobody else says how many rows wait.
-                if time.monotonic() >= tell_at:
-                    self._tell()
-                    tell_at = time.monotonic() + _TELL_SECONDS
+                # While nothing is confirmed, only this reports the waiting rows.
+                if time.monotonic() >= report_at:
+                    self._report()
+                    report_at = time.monotonic() + _REPORT_SECONDS
                 for entity, record in post:
                     self._workers[entity].put(record, self._stop)
 
     def _wait(self, running: list[Future[None]], seconds: float) -> None:
         end = time.monotonic() + seconds
         while not self._is_over(running) and (left := end - time.monotonic()) > 0:
-            self._stop.wait(min(left, _LOOK_UP_SECONDS))
+            self._stop.wait(min(left, _POLL_SECONDS))
 
     def _is_over(self, running: list[Future[None]]) -> bool:
         return self._stop.is_set() or any(worker.done() for worker in running)
 
     def _flush(self, running: list[Future[None]], *, patient: bool) -> None:
-        """Let the workers send what they have: in their own time, or within a set one once there is a reason to end."""
+        """Let the workers send their rows, without a deadline unless `stop` is set or a worker has failed."""
         for worker in self._workers.values():
             worker.close()
-        while patient and wait(running, _LOOK_UP_SECONDS, FIRST_EXCEPTION).not_done:
+        while patient and wait(running, _POLL_SECONDS, FIRST_EXCEPTION).not_done:
             patient = not self._stop.is_set() and not any(worker.done() and worker.exception() for worker in running)
         if wait(running, self._settings.flush_within).not_done:
             self._client.stop()
         wait(running)
-        self._tell()
+        self._report()

@@ -1,4 +1,4 @@
-"""One stream's way out: its rows go one request at a time, and what became of them is counted."""
+"""Sends one stream's rows, one request at a time, and counts the outcomes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from threading import Event
 
 from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.errors import PostError
-from pinterest_pipeline.post.api.client import HOPELESS, Outcome
+from pinterest_pipeline.post.api.client import MAX_REFUSED_IN_A_ROW, Outcome
 from pinterest_pipeline.post.batch_buffer import BatchBuffer, BatchLimits
 from pinterest_pipeline.post.latency import Latencies
 from pinterest_pipeline.post.records import Record
@@ -14,17 +14,17 @@ from pinterest_pipeline.post.records import Record
 
 @dataclass(frozen=True)
 class StreamTally:
-    """What happened to one entity's rows.
+    """The counts of one entity's rows.
 
     Attributes:
-        entity: Whose rows.
+        entity: The entity.
         sent: Rows that the API confirmed.
-        repeated: Rows that were sent again though they may have been in: no more than these are in twice.
-        dead: Rows now in the dead-letter file.
-        waiting: Rows read whose end is not known yet; after a run that was stopped they may be in or not.
-        requests: How many requests were answered.
-        p50: Seconds that half of the requests waited for their answer at most.
-        p99: Seconds that 99 of 100 requests waited at most.
+        repeated: Rows sent again though they may have been written: an upper bound of duplicates.
+        dead: Rows in the dead-letter file.
+        waiting: Rows read but not completed; after an interrupted run they may or may not have been posted.
+        requests: Number of answered requests.
+        p50: Median latency of requests, in seconds.
+        p99: 99th percentile of the latency, in seconds.
     """
 
     entity: Entity
@@ -38,10 +38,10 @@ class StreamTally:
 
 
 class StreamWorker:
-    """Sends the rows of one entity, one request at a time: this is what keeps the order of a key.
+    """Sends the rows of one entity, one request at a time, to preserve the order of each key.
 
     Attributes:
-        entity: Whose rows.
+        entity: The entity.
     """
 
     def __init__(
@@ -51,25 +51,25 @@ class StreamWorker:
         post: Callable[[list[Record]], Outcome],
         keep: Callable[["StreamWorker", Outcome], None],
     ) -> None:
-        """Begin with nothing sent.
+        """Create a worker; nothing is sent yet.
 
         Args:
-            entity: Whose rows.
-            limits: When a request's worth of rows goes.
-            post: Sends rows until each is in or never passes.
-            keep: Told what became of some rows, from the thread that runs the worker.
+            entity: The entity.
+            limits: When a batch of rows is sent.
+            post: Sends rows until each is accepted or refused.
+            keep: Called with the outcome of rows, in the thread that runs the worker.
         """
         self.entity = entity
         self._rows = BatchBuffer(limits)
         self._post = post
         self._keep = keep
         self._read = self._sent = self._repeated = self._dead = self._requests = 0
-        self._hopeless = 0
+        self._refused_in_a_row = 0
         self._latencies = Latencies()
 
     @property
     def tally(self) -> StreamTally:
-        """What happened so far."""
+        """The counts so far."""
         return StreamTally(
             self.entity,
             sent=self._sent,
@@ -82,34 +82,36 @@ class StreamWorker:
         )
 
     def put(self, record: Record, stop: Event) -> None:
-        """Give it a row to send; waits while there is no room, until `stop` is set."""
+        """Add a row to send; blocks while the buffer is full, until `stop` is set."""
         self._read += 1
         self._rows.put(record, stop)
 
     def close(self) -> None:
-        """Take no more rows; the worker ends when it has sent what it has."""
+        """Accept no more rows; the worker ends when it has sent its rows."""
         self._rows.close()
 
     def run(self) -> None:
-        """Send rows until there will be no more.
+        """Send rows until the worker is closed.
 
         Raises:
-            StoppedError: The client was told to stop.
-            PostError: The API refuses or fails for good.
+            StoppedError: The client was stopped.
+            PostError: The API refuses or fails permanently.
         """
         try:
             while rows := self._rows.take():
                 self._count(self._post(rows))
         finally:
-            # Nobody must wait for room in a worker that has ended.
+            # No thread must wait for room in a worker that has ended.
             self._rows.close()
 
     def _count(self, outcome: Outcome) -> None:
-        self._hopeless = 0 if outcome.posted else self._hopeless + sum(refusal.sent for refusal in outcome.refused)
-        if self._hopeless >= HOPELESS:
+        self._refused_in_a_row = (
+            0 if outcome.posted else self._refused_in_a_row + sum(refusal.sent for refusal in outcome.refused)
+        )
+        if self._refused_in_a_row >= MAX_REFUSED_IN_A_ROW:
             raise PostError(
-                f"the API refused {self._hopeless} rows of {self.entity.name} in a row, the last one for: "
-                f"{outcome.refused[-1].reason}. Check --api and what is behind it"
+                f"the API refused {self._refused_in_a_row} rows of {self.entity.name} in a row, the last one for: "
+                f"{outcome.refused[-1].reason}. Check --api and its backend"
             )
         self._sent += outcome.posted
         self._repeated += outcome.repeated

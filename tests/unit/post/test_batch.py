@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pinterest_pipeline.entities import ENTITIES, PIN, USER, Entity
 from pinterest_pipeline.errors import PostError, SettingsError, SourceError
-from pinterest_pipeline.post.api.client import HOPELESS, Pace
+from pinterest_pipeline.post.api.client import MAX_REFUSED_IN_A_ROW, Pace
 from pinterest_pipeline.post.batch import Tally, in_order, post_batch
 from pinterest_pipeline.post.progress import Checkpoint, Progress, open_progress
 from pinterest_pipeline.post.records import Page, Place, Record
@@ -76,7 +76,7 @@ def test_rows_that_came_before_the_place_where_a_run_stopped_are_not_passed_over
     post_batch(source, post_settings(api, tmp_path))
     fill(sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'source.db'}"), {"pin": [row(PIN, 3)]})
 
-    with pytest.raises(PostError, match=r"1 rows of pinterest_data lie before .* --restart"):
+    with pytest.raises(PostError, match=r"1 rows of pinterest_data are before .* --restart"):
         post_batch(source, post_settings(api, tmp_path))
     post_batch(source, post_settings(api, tmp_path, restart=True))
 
@@ -181,7 +181,7 @@ def test_dead_letters_are_on_disk_before_progress_moves(
 
 
 def test_an_api_that_refuses_everything_stops_before_the_source_is_lost(api: FakeApi, tmp_path: Path) -> None:
-    source = open_source(sqlite_url(tmp_path, HOPELESS), {})
+    source = open_source(sqlite_url(tmp_path, MAX_REFUSED_IN_A_ROW), {})
     api.otherwise = status(400)
 
     with pytest.raises(PostError, match=r"refused all 50 records .* HTTP 400"):
@@ -239,7 +239,7 @@ def test_numbers_that_make_no_sense_are_refused(pace: dict[str, int]) -> None:
 
 
 class Lottery:
-    """Ends work that is under way in an order that hypothesis draws."""
+    """Endpoints work that is under way in an order that hypothesis draws."""
 
     def __init__(self, data: st.DataObject) -> None:
         self.data = data

@@ -46,8 +46,8 @@ def test_rows_that_may_be_in_twice_are_shown_only_where_there_are_any(api: FakeA
     folder_of(tmp_path, pin=json_rows(PIN, 3))
     api.script.append(status(502))
 
-    assert "perhaps twice" in run(api.url, tmp_path, str(tmp_path)).stdout
-    assert "perhaps twice" not in run(api.url, tmp_path, str(tmp_path)).stdout
+    assert "maybe twice" in run(api.url, tmp_path, str(tmp_path)).stdout
+    assert "maybe twice" not in run(api.url, tmp_path, str(tmp_path)).stdout
 
 
 def test_a_url_with_a_password_may_stand_in_the_environment(api: FakeApi, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_dead_letters_end_with_exit_code_1_and_say_where_they_are(api: FakeApi, 
     done = run(api.url, tmp_path, str(tmp_path))
 
     assert done.returncode == 1
-    assert f"1 rows can never pass; they are in {tmp_path / 'dead.jsonl'}" in done.stderr
+    assert f"1 rows could not be posted; they are in {tmp_path / 'dead.jsonl'}" in done.stderr
     assert json.loads((tmp_path / "dead.jsonl").read_text())["key"] == 1
 
 
@@ -89,7 +89,7 @@ def test_dead_letters_are_posted_again_until_none_is_left(api: FakeApi, tmp_path
     rest = run(api.url, tmp_path, "dead.jsonl")
 
     assert (some.returncode, rest.returncode) == (1, 0)
-    assert "1 rows can never pass; they are in dead.jsonl" in some.stderr
+    assert "1 rows could not be posted; they are in dead.jsonl" in some.stderr
     assert (api.keys(NAMES.topic(PIN)), (tmp_path / "dead.jsonl").read_text()) == ({0: 1, 1: 1, 2: 1}, "")
 
 
@@ -101,7 +101,7 @@ def test_a_last_line_without_its_end_is_left_and_the_summary_says_so(api: FakeAp
     done = run(api.url, tmp_path, str(tmp_path))
 
     assert done.returncode == 0
-    assert f"the last line of {tmp_path / 'pin.jsonl'} has no end" in done.stderr
+    assert f"the last line of {tmp_path / 'pin.jsonl'} has no newline" in done.stderr
     assert sum(api.keys(NAMES.topic(PIN)).values()) == 2
 
 
@@ -149,7 +149,7 @@ def test_a_signal_keeps_progress_shows_the_counts_and_says_how_to_go_on(
 
     assert process.returncode == code
     assert "posted" in output
-    assert "run the same command again to go on" in " ".join(errors.split())
+    assert "run the same command again to resume" in " ".join(errors.split())
     assert "Traceback" not in errors
     api.delay = 0
     assert run(api.url, tmp_path, source).returncode == 0

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from pinterest_pipeline.errors import PostError, SettingsError
 from pinterest_pipeline.post.api.client import ApiClient, Pace, check_api
 from pinterest_pipeline.post.api.payloads import pack
-from pinterest_pipeline.post.api.responses import TryAgainError, read_answer, read_failure
+from pinterest_pipeline.post.api.responses import RetryableError, read_answer, read_failure
 from pinterest_pipeline.post.api.topic_routes import TopicRoute
 from pinterest_pipeline.post.batch import post_batch
 from pinterest_pipeline.post.records import Record, json_text
@@ -119,9 +119,9 @@ def test_what_is_in_twice_is_never_more_than_what_is_counted(api: FakeApi, clien
 
 
 def test_what_never_left_is_not_counted() -> None:
-    assert not read_failure(httpx.ConnectError("refused")).maybe_in
-    assert read_failure(httpx.ReadError("reset")).maybe_in
-    assert read_failure(httpx.ReadTimeout("late")).maybe_in
+    assert not read_failure(httpx.ConnectError("refused")).maybe_written
+    assert read_failure(httpx.ReadError("reset")).maybe_written
+    assert read_failure(httpx.ReadTimeout("late")).maybe_written
 
 
 def test_an_answer_that_takes_too_long_is_asked_for_again(api: FakeApi) -> None:
@@ -157,7 +157,7 @@ def test_retry_after_is_honoured(api: FakeApi) -> None:
 
 def test_retry_after_may_be_a_date_and_nonsense_is_ignored() -> None:
     def wait(text: str) -> float:
-        with pytest.raises(TryAgainError) as raised:
+        with pytest.raises(RetryableError) as raised:
             read_answer(httpx.Response(503, headers={"Retry-After": text}), TOPIC, [])
         return raised.value.wait
 
@@ -273,7 +273,7 @@ def test_requests_are_cut_by_count_and_by_bytes() -> None:
     long = [Record(key, json_text("x" * 100), key) for key in range(10)]
 
     assert [len(request) for request in pack(long, TOPIC, 4).requests] == [4, 4, 2]
-    by_bytes = pack(long, TOPIC, 500, most_bytes=500)
+    by_bytes = pack(long, TOPIC, 500, max_bytes=500)
     assert sum(map(len, by_bytes.requests)) == 10
     assert all(len(TOPIC.body(request)) <= 500 for request in by_bytes.requests)
 
@@ -281,7 +281,7 @@ def test_requests_are_cut_by_count_and_by_bytes() -> None:
 def test_a_record_no_request_can_hold_is_refused_and_the_rest_goes(api: FakeApi) -> None:
     huge = Record(7, json_text("é" * 200), 7)
 
-    with ApiClient(api.url, Pace(most_bytes=1000)) as client:
+    with ApiClient(api.url, Pace(max_bytes=1000)) as client:
         outcome = client.post(TOPIC, [*records(3), huge])
 
     assert outcome.posted == 3

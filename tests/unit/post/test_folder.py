@@ -99,7 +99,7 @@ def test_a_last_line_that_is_still_being_written_is_left_for_the_next_run(api: F
     second = post_batch(source, settings)
 
     assert (first[1].rows, first[1].posted) == (2, 2)
-    assert left.startswith(f"the last line of {file} has no end")
+    assert left.startswith(f"the last line of {file} has no newline")
     assert (second[1].posted, source.left()) == (1, ())
     assert api.keys(NAMES.topic(GEO)) == {0: 1, 1: 1, 2: 1}
 

@@ -82,7 +82,7 @@ def test_a_file_that_changed_under_its_places_is_noticed(tmp_path: Path, changed
     positions = [position for _, position in source.places(GEO)]
     folder_of(tmp_path, geo=changed)
 
-    with pytest.raises(SourceError, match=r"geo\.jsonl is another now"):
+    with pytest.raises(SourceError, match=r"geo\.jsonl has changed"):
         source.rows_at(GEO, positions)
 
 

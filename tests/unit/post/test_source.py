@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateTable
 
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER, Entity, Kind
 from pinterest_pipeline.errors import SourceError
-from pinterest_pipeline.post.api.client import HOPELESS, Pace
+from pinterest_pipeline.post.api.client import MAX_REFUSED_IN_A_ROW, Pace
 from pinterest_pipeline.post.batch import post_batch
 from pinterest_pipeline.post.records import Place
 from pinterest_pipeline.post.source.opening import open_source, source_table
@@ -101,12 +101,14 @@ def test_text_that_cannot_be_decoded_costs_its_row_alone(tmp_path: Path, stateme
 
 
 def test_a_table_of_text_that_cannot_be_decoded_goes_to_the_dead_letters(api: FakeApi, tmp_path: Path) -> None:
-    url = database(tmp_path, geo=[row(GEO, key) for key in range(HOPELESS + 1)])
+    url = database(tmp_path, geo=[row(GEO, key) for key in range(MAX_REFUSED_IN_A_ROW + 1)])
     execute(url, "UPDATE geolocation_data SET country = x'fe'")
 
-    tallies = post_batch(open_source(url, {}), post_settings(api, tmp_path, Pace(records_per_request=HOPELESS)))
+    tallies = post_batch(
+        open_source(url, {}), post_settings(api, tmp_path, Pace(records_per_request=MAX_REFUSED_IN_A_ROW))
+    )
 
-    assert (tallies[1].posted, tallies[1].dead) == (0, HOPELESS + 1)
+    assert (tallies[1].posted, tallies[1].dead) == (0, MAX_REFUSED_IN_A_ROW + 1)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ def test_a_key_that_is_text_is_refused_because_its_order_is_another(tmp_path: Pa
     url = database(tmp_path)
     execute(url, "DROP TABLE user_data", "CREATE TABLE user_data (ind TEXT, first_name, last_name, age, date_joined)")
 
-    with pytest.raises(SourceError, match="whole-number column"):
+    with pytest.raises(SourceError, match="integer column"):
         open_source(url, {})
 
 

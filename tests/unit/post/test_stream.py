@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER
 from pinterest_pipeline.errors import PostError, SettingsError, SourceError
-from pinterest_pipeline.post.api.client import HOPELESS, Pace
+from pinterest_pipeline.post.api.client import MAX_REFUSED_IN_A_ROW, Pace
 from pinterest_pipeline.post.source.opening import open_source
 from pinterest_pipeline.post.stream import StreamSettings, StreamTally, post_stream
 from tests.support.fake_api import Call, FakeApi, Reply, status
@@ -162,7 +162,7 @@ def test_an_api_that_refuses_everything_stops_posting(api: FakeApi, tmp_path: Pa
 
     with pytest.raises(PostError, match=r"refused .* in a row"):
         post_stream(open_source(sqlite_url(tmp_path, 100), {}), stream_settings(api, tmp_path))
-    assert len((tmp_path / "dead-letters.jsonl").read_text().splitlines()) < len(ENTITIES) * HOPELESS
+    assert len((tmp_path / "dead-letters.jsonl").read_text().splitlines()) < len(ENTITIES) * MAX_REFUSED_IN_A_ROW
 
 
 def test_a_stream_that_is_not_there_is_named(api: FakeApi, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_what_goes_wrong_in_the_source_does_not_hold_back_what_was_read(api: Fak
         told[tally.entity.name] = tally
         (tmp_path / "pin.jsonl").write_text("")
 
-    with pytest.raises(SourceError, match=r"pin\.jsonl is another now"):
+    with pytest.raises(SourceError, match=r"pin\.jsonl has changed"):
         post_stream(source, stream_settings(api, tmp_path), cut)
     assert told["pin"].sent == len(api.taken) == 500
 

@@ -84,7 +84,7 @@ def test_a_record_is_data_and_key_and_no_larger_than_a_mebibyte(size: int, refus
     record = Record(12345, json_text("x" * (size - 7)), 0)
 
     assert len(record.value) + len("12345") == size
-    assert bool(STREAM.never(record)) is refused
+    assert bool(STREAM.refusal_reason(record)) is refused
 
 
 def test_only_what_failed_goes_again(api: FakeApi, client: ApiClient) -> None:
@@ -177,7 +177,7 @@ def test_a_refused_request_ends_at_the_guilty_record(api: FakeApi, client: ApiCl
 def test_what_is_no_record_s_fault_stops_at_once(api: FakeApi, client: ApiClient, error: str) -> None:
     api.otherwise = lambda _: JSONResponse({"message": f"{error}: not authorised"}, 400)
 
-    with pytest.raises(PostError, match=f"whatever is sent.*{error}"):
+    with pytest.raises(PostError, match=f"fails for every request.*{error}"):
         client.post(STREAM, records(10))
     assert len(api.calls) == 1
 
@@ -200,7 +200,7 @@ def test_an_answer_of_something_else_stops_at_once(api: FakeApi, client: ApiClie
     api.otherwise = lambda _: JSONResponse(content)
 
     for route in (STREAM, ONE):
-        with pytest.raises(PostError, match="does not answer as Kinesis"):
+        with pytest.raises(PostError, match="did not answer like Kinesis"):
             client.post(route, records(2))
 
 

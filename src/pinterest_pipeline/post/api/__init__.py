@@ -1,1 +1,1 @@
-"""The API as who posts sees it: routes, requests, signatures, responses."""
+"""The API's client: routes, requests, signatures, responses."""

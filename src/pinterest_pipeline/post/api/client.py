@@ -1,4 +1,4 @@
-"""The HTTP client: sends records along a route until each one is in or known never to pass."""
+"""The HTTP client: sends records to a route until each one is accepted or refused."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -19,32 +19,38 @@ from tenacity import (
 from tenacity.wait import wait_base, wait_random_exponential
 
 from pinterest_pipeline.errors import PostError, SettingsError
-from pinterest_pipeline.post.api.payloads import MOST_BYTES, pack
-from pinterest_pipeline.post.api.responses import BadBatchError, StoppedError, TryAgainError, read_answer, read_failure
+from pinterest_pipeline.post.api.payloads import MAX_BODY_BYTES, pack
+from pinterest_pipeline.post.api.responses import (
+    RequestRefusedError,
+    RetryableError,
+    StoppedError,
+    read_answer,
+    read_failure,
+)
 from pinterest_pipeline.post.api.route import Refusal, Route
 from pinterest_pipeline.post.hosts import is_local
 from pinterest_pipeline.post.records import Record
 
 _log = logging.getLogger(__name__)
 
-MOST_IN_FLIGHT = 64
-"""More does not make one client faster, and API Gateway would throttle it."""
+MAX_IN_FLIGHT = 64
+"""More requests do not make one client faster, and API Gateway would throttle it."""
 
-HOPELESS = 50
-"""So many records in a row, all refused, say that the API is wrong and not the records."""
+MAX_REFUSED_IN_A_ROW = 50
+"""After this many refused records in a row posting stops: the fault is the API's, not the records'."""
 
 _CONNECT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of some records.
+    """The outcome of posting records.
 
     Attributes:
-        posted: How many are in.
-        refused: Which never pass.
-        repeated: How many were sent again though they may have been in: no more than these are in twice.
-        answered: Seconds that each request waited for its answer.
+        posted: The number of accepted records.
+        refused: The refused records.
+        repeated: The number of records sent again though they may have been written: an upper bound of duplicates.
+        answered: The latency of each request, in seconds.
     """
 
     posted: int
@@ -53,7 +59,7 @@ class Outcome:
     answered: tuple[float, ...] = ()
 
     def __add__(self, other: Self) -> "Outcome":
-        """Return what became of both."""
+        """Return the sum of two outcomes."""
         return Outcome(
             self.posted + other.posted,
             self.refused + other.refused,
@@ -64,20 +70,20 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Pace:
-    """How much is sent at once, and how long to go on against an API that fails.
+    """Limits of requests and retries.
 
     Attributes:
-        records_per_request: How many records a request carries at most.
-        most_bytes: How large a request's body may be.
-        in_flight: How many requests wait for their answers at once.
-        answer_within: Seconds to wait for an answer. API Gateway gives up on what is behind it after 29.
-        tries: How often one request is sent before posting stops.
+        records_per_request: Maximum records per request.
+        max_bytes: Maximum size of a request's body.
+        in_flight: Number of concurrent requests.
+        answer_within: Timeout of a response, in seconds. API Gateway's own timeout for its backend is 29.
+        tries: Number of attempts per request before posting stops.
         first_wait: Seconds; the first wait is a random part of it, each next one of twice as much.
-        longest_wait: Seconds; no wait is a random part of more. A Retry-After comes on top.
+        longest_wait: Seconds; the upper bound of the random waits. Retry-After is added to it.
     """
 
     records_per_request: int = 500
-    most_bytes: int = MOST_BYTES
+    max_bytes: int = MAX_BODY_BYTES
     in_flight: int = 4
     answer_within: float = 30.0
     tries: int = 8
@@ -85,19 +91,19 @@ class Pace:
     longest_wait: float = 20.0
 
     def __post_init__(self) -> None:
-        """Check the numbers that a person gives.
+        """Validate the numbers.
 
         Raises:
-            SettingsError: A number makes no sense.
+            SettingsError: A number is out of range.
         """
         if self.records_per_request < 1:
             raise SettingsError(f"records per request must be 1 or more; got {self.records_per_request}")
-        if not 1 <= self.in_flight <= MOST_IN_FLIGHT:
-            raise SettingsError(f"requests in flight must be 1 to {MOST_IN_FLIGHT}; got {self.in_flight}")
+        if not 1 <= self.in_flight <= MAX_IN_FLIGHT:
+            raise SettingsError(f"requests in flight must be 1 to {MAX_IN_FLIGHT}; got {self.in_flight}")
 
 
 class ApiClient:
-    """Posts to an API's topics and streams over connections that stay open; safe to use from several threads.
+    """Posts to an API's topics and streams over persistent connections; thread-safe.
 
     Attributes:
         url: The API's address.
@@ -112,14 +118,14 @@ class ApiClient:
         insecure_http: bool = False,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
-        """Check the API's address and make the connection pool; nothing is sent yet.
+        """Check the API's address and create the connection pool; nothing is sent yet.
 
         Args:
             api: The API's URL, with its stage.
-            pace: How much at once and how patiently.
-            auth: Proves the caller to the API.
-            insecure_http: Whether plain http may go to another machine.
-            sleep: Waits some seconds before the next try; by default until `stop` at the latest.
+            pace: Limits of requests and retries.
+            auth: Authenticates the requests.
+            insecure_http: Whether plain http to another machine is allowed.
+            sleep: Waits some seconds before a retry; by default until `stop` at the latest.
 
         Raises:
             SettingsError: The address is no http(s) URL, or is plain http to another machine.
@@ -128,7 +134,7 @@ class ApiClient:
         self._pace = pace
         self._stopped = Event()
         self._retrying = Retrying(
-            retry=retry_if_exception_type(TryAgainError),
+            retry=retry_if_exception_type(RetryableError),
             stop=stop_after_attempt(pace.tries) | stop_when_event_set(self._stopped),
             wait=_Wait(wait_random_exponential(pace.first_wait, pace.longest_wait)),
             sleep=sleep or sleep_using_event(self._stopped),
@@ -148,17 +154,17 @@ class ApiClient:
         self._http.close()
 
     def stop(self) -> None:
-        """Let no thread wait, try again or begin a request; those under way come to their end."""
+        """Stop waits, retries and new requests in all threads; running requests finish."""
         self._stopped.set()
 
     def post(self, route: Route, records: Sequence[Record]) -> Outcome:
-        """Send records along a route until each is in or refused for good.
+        """Send records to a route until each is accepted or refused.
 
         Raises:
             StoppedError: `stop` was called before that.
-            PostError: The API refuses every request, or still fails after the last try.
+            PostError: The API refuses every request, or still fails after the last attempt.
         """
-        packing = pack(records, route, self._pace.records_per_request, self._pace.most_bytes)
+        packing = pack(records, route, self._pace.records_per_request, self._pace.max_bytes)
         outcome = Outcome(0, packing.refused)
         for request in packing.requests:
             outcome += self._deliver(route, request)
@@ -170,27 +176,29 @@ class ApiClient:
         def attempt() -> None:
             nonlocal waiting, outcome
             if self._stopped.is_set():
-                raise StoppedError(f"posting was stopped. {route.go_on}")
+                raise StoppedError(f"posting was stopped. {route.resume_hint}")
             try:
                 response = self._request(route, waiting)
                 outcome += Outcome(0, (), answered=(response.elapsed.total_seconds(),))
                 answer = read_answer(response, route, waiting)
-            except TryAgainError as error:
-                outcome += Outcome(0, (), len(waiting) if error.maybe_in else 0)
+            except RetryableError as error:
+                outcome += Outcome(0, (), len(waiting) if error.maybe_written else 0)
                 raise
-            posted = len(waiting) - len(answer.again) - len(answer.never)
-            outcome += Outcome(posted, answer.never, answer.repeated)
-            waiting = answer.again
+            posted = len(waiting) - len(answer.retry) - len(answer.refused)
+            outcome += Outcome(posted, answer.refused, answer.repeated)
+            waiting = answer.retry
             if waiting:
-                raise TryAgainError(f"{len(waiting)} of {len(records)} records failed for the moment: {answer.reason}")
+                raise RetryableError(f"{len(waiting)} of {len(records)} records failed temporarily: {answer.reason}")
 
         try:
             self._retrying(attempt)
-        except TryAgainError as error:
+        except RetryableError as error:
             if self._stopped.is_set():
-                raise StoppedError(f"posting was stopped. {route.go_on}") from error
-            raise PostError(f"the API at {self.url} still fails on {route.name}: {error}. {route.go_on}") from error
-        except BadBatchError as error:
+                raise StoppedError(f"posting was stopped. {route.resume_hint}") from error
+            raise PostError(
+                f"the API at {self.url} still fails on {route.name}: {error}. {route.resume_hint}"
+            ) from error
+        except RequestRefusedError as error:
             return outcome + self._halve(route, waiting, str(error))
         return outcome
 
@@ -208,11 +216,11 @@ class ApiClient:
         except httpx.TransportError as error:
             raise read_failure(error) from error
         except httpx.RequestError as error:
-            raise PostError(f"{self.url} does not answer as {route.speaker} does: check --api ({error})") from error
+            raise PostError(f"{self.url} did not answer like {route.peer_name}: check --api ({error})") from error
 
 
 def check_api(api: str, *, insecure_http: bool = False) -> httpx.URL:
-    """Return the API's address without its last slash.
+    """Return the API's URL without a trailing slash.
 
     Raises:
         SettingsError: It is no http(s) URL, or is plain http to another machine without `insecure_http`.
@@ -241,30 +249,30 @@ def _connections(pace: Pace, auth: httpx.Auth | None, *, local: bool) -> httpx.C
             limits=httpx.Limits(max_connections=pace.in_flight, max_keepalive_connections=pace.in_flight),
             # Trusts what SSL_CERT_FILE names, else the usual authorities.
             verify=httpx.create_ssl_context(),
-            # A proxy from the environment is for other machines: this one is reached without.
+            # A proxy from the environment is for other machines.
             trust_env=not local,
         )
     except OSError as error:
         raise SettingsError(
-            f"SSL_CERT_FILE or SSL_CERT_DIR names no certificates ({error.strerror or error}): mend or unset it"
+            f"SSL_CERT_FILE or SSL_CERT_DIR names no certificates ({error.strerror or error}): correct or unset it"
         ) from error
     except (ImportError, ValueError, httpx.InvalidURL) as error:
-        # Neither the address nor the error is repeated: a proxy's may hold a password.
+        # The message repeats neither the address nor the error: a proxy's may contain a password.
         raise SettingsError(
             "the proxy in the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) cannot be used: it must be an "
-            "http:// or https:// address; mend it, unset it, or add the API's host to NO_PROXY"
+            "http:// or https:// address; correct it, unset it, or add the API's host to NO_PROXY"
         ) from error
 
 
 class _Wait(wait_base):
-    """Waits as long as the API asked for, and a random part of a growing time on top so that callers spread."""
+    """Waits as long as Retry-After asks, plus exponential backoff with jitter."""
 
     def __init__(self, backoff: wait_base) -> None:
         self._backoff = backoff
 
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome and retry_state.outcome.exception()
-        asked = error.wait if isinstance(error, TryAgainError) else 0.0
+        asked = error.wait if isinstance(error, RetryableError) else 0.0
         return asked + self._backoff(retry_state)
 
 

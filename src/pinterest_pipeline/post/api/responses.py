@@ -1,4 +1,4 @@
-"""What the API's answers mean: which records are in, which go again, which never pass, and when to stop."""
+"""Interprets the API's responses: which records were accepted, which to retry, which are refused, when to stop."""
 
 import ssl
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from pinterest_pipeline.post.records import Record
 
 _TOO_MANY, _REQUEST_TIMEOUT, _SERVER_ERRORS = 429, 408, 500
 _CHECK = {
-    401: "it asks who you are: check --auth and the credentials or the key",
-    403: "it refuses you: check --auth, the permission execute-api:Invoke or the key, and the stage in --api",
+    401: "authentication failed: check --auth and the credentials or the key",
+    403: "access denied: check --auth, the permission execute-api:Invoke or the key, and the stage in --api",
 }
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _BAD_BATCH = frozenset({400, 413, 422})
@@ -25,118 +25,118 @@ _LONGEST_QUOTE = 200
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a request's records; those that are not named here are in.
+    """The outcome of one request; records not named here were accepted.
 
     Attributes:
-        again: The records to send again, in order.
-        never: Those that never pass.
-        repeated: How many of `again` may be in already.
-        reason: Why the first of `again` is not in.
+        retry: The records to send again, in order.
+        refused: The refused records.
+        repeated: How many of `retry` may be written already.
+        reason: The error of the first record of `retry`.
     """
 
-    again: tuple[Record, ...]
-    never: tuple[Refusal, ...]
+    retry: tuple[Record, ...]
+    refused: tuple[Refusal, ...]
     repeated: int
     reason: str = ""
 
 
-class TryAgainError(Exception):
-    """Raised when the same records may pass later.
+class RetryableError(Exception):
+    """Raised when the request can be retried.
 
     Attributes:
-        wait: How many seconds the API asked to wait; 0 where it did not.
-        maybe_in: Whether the records may be in nevertheless.
+        wait: The Retry-After of the response, in seconds; 0 without one.
+        maybe_written: Whether the records may be written nevertheless.
     """
 
-    def __init__(self, reason: str, wait: float = 0.0, *, maybe_in: bool = False) -> None:
-        """Keep the reason, the wait and whether the records may be in."""
+    def __init__(self, reason: str, wait: float = 0.0, *, maybe_written: bool = False) -> None:
+        """Keep the reason, the wait and whether the records may be written."""
         super().__init__(reason)
         self.wait = wait
-        self.maybe_in = maybe_in
+        self.maybe_written = maybe_written
 
 
 class StoppedError(PostError):
-    """Raised when posting was told to stop before these records were in."""
+    """Raised when posting was stopped before the records were accepted."""
 
 
-class BadBatchError(Exception):
-    """Raised when the API refuses a whole request, perhaps for one of its records."""
+class RequestRefusedError(Exception):
+    """Raised when the API refuses a whole request, possibly because of one record."""
 
 
 def read_answer(response: httpx.Response, route: Route, records: Sequence[Record]) -> Answer:
-    """Read the answer to a request.
+    """Interpret the response to a request.
 
     Returns:
-        What is not in. A record that is in goes again behind an earlier one of its key: the last of a key in the
-        topic or shard must stay the last of it in the request.
+        The records that were not accepted. An accepted record is sent again after a retried one of its key: the last
+        record of a key in the request must stay the last of it in the topic or shard.
 
     Raises:
-        TryAgainError: The API is too busy or broken for the moment.
-        BadBatchError: The API refuses the request because of what is in it.
-        PostError: No request will pass until a person has changed something.
+        RetryableError: The API is busy or failed temporarily.
+        RequestRefusedError: The API refuses the content of the request.
+        PostError: Every request will fail until the cause is removed.
     """
     status = response.status_code
     if status in {_TOO_MANY, _REQUEST_TIMEOUT} or status >= _SERVER_ERRORS:
-        raise TryAgainError(
-            f"HTTP {status} {_quote(response)}".strip(), _retry_after(response), maybe_in=status != _TOO_MANY
+        raise RetryableError(
+            f"HTTP {status} {_quote(response)}".strip(), _retry_after(response), maybe_written=status != _TOO_MANY
         )
     if status in _BAD_BATCH:
-        if _message(response).startswith(route.beyond):
-            raise PostError(f"{response.url} cannot be served, whatever is sent: mend what it names {_quote(response)}")
-        raise BadBatchError(f"HTTP {status} {_quote(response)}".strip())
+        if _message(response).startswith(route.service_errors):
+            raise PostError(f"{response.url} fails for every request: fix the cause that it names {_quote(response)}")
+        raise RequestRefusedError(f"HTTP {status} {_quote(response)}".strip())
     if status != httpx.codes.OK:
         check = route.missing if status == httpx.codes.NOT_FOUND else _CHECK.get(status, "expected 200: check --api")
         raise PostError(f"{response.url} answered {status}: {check} {_quote(response)}".strip())
-    again, never, overtaken = list[Record](), list[Refusal](), set[int]()
+    retry, refused, retried_keys = list[Record](), list[Refusal](), set[int]()
     repeated, reason = 0, ""
     for record, result in zip(records, _results(response, route, len(records)), strict=True):
-        if result.hopeless:
+        if result.fatal:
             raise PostError(
-                f"{response.url} refuses the caller or has no such place ({result.error}): check the permissions and "
-                f"--prefix. {route.go_on}"
+                f"{response.url} refuses the caller or has no such topic or stream ({result.error}): check the "
+                f"permissions and --prefix. {route.resume_hint}"
             )
-        is_in = not result.error
-        if result.again or (is_in and record.key in overtaken):
+        accepted = not result.error
+        if result.retry or (accepted and record.key in retried_keys):
             reason = reason or result.error
-            again.append(record)
-            repeated += is_in or result.maybe_in
+            retry.append(record)
+            repeated += accepted or result.maybe_written
             if record.key is not None:
-                overtaken.add(record.key)
+                retried_keys.add(record.key)
         elif result.error:
-            never.append(Refusal(record, result.error))
-    return Answer(tuple(again), tuple(never), repeated, reason)
+            refused.append(Refusal(record, result.error))
+    return Answer(tuple(retry), tuple(refused), repeated, reason)
 
 
-def read_failure(error: httpx.TransportError) -> TryAgainError:
-    """Turn a failed connection into a reason to try again.
+def read_failure(error: httpx.TransportError) -> RetryableError:
+    """Turn a failed connection into a retryable error.
 
     Raises:
-        PostError: The server's certificate is not to be trusted, which no second try will change.
+        PostError: The server's certificate is not trusted, which no retry will change.
     """
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             raise PostError(
-                f"the API's certificate cannot be trusted ({cause.verify_message}): check --api, or name the CA's "
+                f"the API's certificate is not trusted ({cause.verify_message}): check --api, or name the CA's "
                 "file in SSL_CERT_FILE"
             ) from error
         cause = cause.__cause__ or cause.__context__
-    return TryAgainError(f"{type(error).__name__} {error}".strip(), maybe_in=not isinstance(error, _NEVER_SENT))
+    return RetryableError(f"{type(error).__name__} {error}".strip(), maybe_written=not isinstance(error, _NEVER_SENT))
 
 
 def _results(response: httpx.Response, route: Route, count: int) -> list[Result]:
-    strange = f"{response.url} does not answer as {route.speaker} does: check --api {_quote(response)}".strip()
+    unexpected = f"{response.url} did not answer like {route.peer_name}: check --api {_quote(response)}".strip()
     try:
         results = route.results(response.json())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PostError(strange) from error
+        raise PostError(unexpected) from error
     if len(results) != count:
-        raise PostError(strange)
+        raise PostError(unexpected)
     return results
 
 
 def _message(response: httpx.Response) -> str:
-    """Return the answer's message; empty where it has none."""
+    """Return the response's message; empty if it has none."""
     try:
         return str(response.json()["message"])
     except (ValueError, KeyError, TypeError):
@@ -149,13 +149,13 @@ def _quote(response: httpx.Response) -> str:
 
 
 def _retry_after(response: httpx.Response) -> float:
-    """Read Retry-After, seconds or a date, as seconds from now; 0 where it says nothing usable."""
+    """Return Retry-After, seconds or a date, as seconds from now; 0 if it is missing or invalid."""
     text = response.headers.get("Retry-After", "")
     if text.isdecimal():
         return min(float(text), _LONGEST_WAIT)
     try:
-        moment = parsedate_to_datetime(text)
+        at = parsedate_to_datetime(text)
     except ValueError:
         return 0.0
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_WAIT)
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(max((at - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_WAIT)

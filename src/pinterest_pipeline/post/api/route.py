@@ -1,4 +1,4 @@
-"""One kind of the API's routes: where records go, what a request's body is, and what its answer says of each record."""
+"""A kind of route of the API: its path, the body of its requests, and the result of each record in its responses."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -10,12 +10,12 @@ from pinterest_pipeline.post.records import Record
 
 @dataclass(frozen=True)
 class Refusal:
-    """A record that can never pass, and why.
+    """A refused record and the reason.
 
     Attributes:
         record: The record.
-        reason: Why it cannot.
-        sent: Whether the API said so; else no request could carry it.
+        reason: Why it was refused.
+        sent: Whether the API refused it; else it was not sent.
     """
 
     record: Record
@@ -25,48 +25,48 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Result:
-    """What the answer to a request says of one of its records.
+    """The result of one record of a request.
 
     Attributes:
-        error: Why the record is not in; empty where it is.
-        again: Whether it may pass later.
-        maybe_in: Whether it may be in nevertheless.
-        hopeless: Whether the error is the caller's or the topic's: no record would pass, this one or another.
+        error: Why the record was not accepted; empty if it was.
+        retry: Whether to send it again.
+        maybe_written: Whether it may be written nevertheless.
+        fatal: Whether the error is the caller's or the topic's, so that every record would fail.
     """
 
     error: str = ""
-    again: bool = False
-    maybe_in: bool = False
-    hopeless: bool = False
+    retry: bool = False
+    maybe_written: bool = False
+    fatal: bool = False
 
 
 @dataclass(frozen=True)
 class Route(ABC):
-    """A topic or a stream as the API's client sees it; retries, order and halving are the same for all of them.
+    """The route to a topic or a stream; retries, order and splitting of requests are common to all routes.
 
     Attributes:
-        name: Of the topic or the stream.
+        name: The topic's or stream's name.
         method: The request's HTTP method.
         headers: The request's own headers.
-        envelope: What is written in front of the first record and behind the last one.
-        most_records: How many records a request may carry.
-        most_record_bytes: How large a record's value and key may be together.
-        speaker: What answers there, for the message where something else does.
-        beyond: How the errors begin that come with the status of a bad request and are no record's fault.
-        missing: What to check where it is not there.
-        go_on: What to do after posting was stopped.
+        envelope: The text before the first record and after the last one.
+        max_records: Maximum records per request.
+        max_record_bytes: Maximum size of a record's value and key together.
+        peer_name: The service that is expected to answer, for error messages.
+        service_errors: Prefixes of errors with status 400 that are not caused by a record.
+        missing: What to check if the topic or stream does not exist.
+        resume_hint: What to do after posting was stopped.
     """
 
     name: str
     method: ClassVar[str]
     headers: ClassVar[Mapping[str, str]]
     envelope: ClassVar[tuple[str, str]]
-    most_records: ClassVar[int]
-    most_record_bytes: ClassVar[int]
-    speaker: ClassVar[str]
-    beyond: ClassVar[tuple[str, ...]] = ()
+    max_records: ClassVar[int]
+    max_record_bytes: ClassVar[int]
+    peer_name: ClassVar[str]
+    service_errors: ClassVar[tuple[str, ...]] = ()
     missing: ClassVar[str]
-    go_on: ClassVar[str]
+    resume_hint: ClassVar[str]
 
     @property
     @abstractmethod
@@ -75,30 +75,30 @@ class Route(ABC):
 
     @abstractmethod
     def key(self, record: Record) -> str:
-        """Return the text that decides where in the topic or stream the record goes."""
+        """Return the key that determines the record's partition or shard."""
 
     @abstractmethod
     def element(self, record: Record) -> str:
-        """Write a record as it stands in a request's body: ASCII, so that characters are bytes."""
+        """Return a record as an element of a request's body: ASCII, so that characters are bytes."""
 
     @abstractmethod
     def results(self, document: dict[str, Any]) -> list[Result]:
-        """Read the JSON of an answer 200: a result for each record of the request, in order.
+        """Read the JSON of a response 200: a result for each record of the request, in order.
 
         Raises:
-            KeyError, TypeError, AttributeError: It is no answer of this kind of route.
+            KeyError, TypeError, AttributeError: It is not a response of this kind of route.
         """
 
-    def never(self, record: Record) -> str:
-        """Return why the record can never pass, whatever request carries it; empty where it can."""
+    def refusal_reason(self, record: Record) -> str:
+        """Return why the record cannot be sent in any request; empty if it can."""
         if record.flaw:
             return record.flaw
         size = len(record.value) + len(self.key(record))
-        if size <= self.most_record_bytes:
+        if size <= self.max_record_bytes:
             return ""
-        return f"{size:,} bytes of value and key are more than a record may have ({self.most_record_bytes:,})"
+        return f"{size:,} bytes of value and key are more than a record may have ({self.max_record_bytes:,})"
 
     def body(self, records: Iterable[Record]) -> bytes:
-        """Write the body of the request that carries the records."""
+        """Return the body of a request with the records."""
         opening, closing = self.envelope
         return f"{opening}{','.join(map(self.element, records))}{closing}".encode("ascii")

@@ -1,4 +1,4 @@
-"""How a request says who sends it: AWS Signature Version 4, or an API key; never on the command line."""
+"""Authenticates requests by AWS Signature Version 4 or an API key; neither is taken from the command line."""
 
 import os
 import re
@@ -17,12 +17,12 @@ from pinterest_pipeline.errors import PostError, SettingsError
 API_KEY_SETTING = "PINTEREST_API_KEY"
 _KEY_HEADER = "x-api-key"
 _SERVICE = "execute-api"
-# The x-api-key header and these signed ones are all that API Gateway needs to know the caller.
+# API Gateway needs no other signed headers to authenticate the caller.
 _SIGNED_HEADERS = ("Content-Type",)
 
 
 class AuthKind(StrEnum):
-    """How the API knows who posts."""
+    """How the API authenticates the posting client."""
 
     NONE = "none"
     IAM = "iam"
@@ -31,12 +31,12 @@ class AuthKind(StrEnum):
 
 
 class SigV4(httpx.Auth):
-    """Signs each request, and each try anew, for an IAM-authorised API Gateway."""
+    """Signs each attempt of each request for an IAM-authorised API Gateway."""
 
     requires_request_body = True
 
     def __init__(self, credentials: Credentials, region: str, key: str = "") -> None:
-        """Keep what signs: the credentials may refresh themselves. A key goes with it where a usage plan counts."""
+        """Keep the credentials, which may refresh themselves, and the API key of a usage plan, if there is one."""
         self._credentials = credentials
         self._region = region
         self._key = key
@@ -53,17 +53,17 @@ class SigV4(httpx.Auth):
 
     def _fresh(self) -> ReadOnlyCredentials:
         try:
-            # Frozen: a key and a token from before and after a refresh must not meet in one signature.
+            # Frozen: a signature must not mix a key and a token from before and after a refresh.
             return self._credentials.get_frozen_credentials()
-        except Exception as error:  # they come from a program, a file or a service of the person's choice
+        except Exception as error:  # credential providers raise errors of their own
             raise PostError(
-                f"the AWS credentials could not be renewed ({' '.join(str(error).split())}): sign in again, or mend "
-                "what gives them, and run the same command again"
+                f"the AWS credentials could not be renewed ({' '.join(str(error).split())}): sign in again, or "
+                "correct their source, and run the same command again"
             ) from error
 
 
 class ApiKey(httpx.Auth):
-    """Adds an API Gateway key. A key meters; it does not authorise on its own."""
+    """Adds an API Gateway key, which meters usage and does not authorise on its own."""
 
     def __init__(self, key: str) -> None:
         """Keep the key."""
@@ -78,13 +78,13 @@ class ApiKey(httpx.Auth):
 def open_auth(
     kind: AuthKind, api: str, region: str | None = None, settings: Mapping[str, str] | None = None
 ) -> httpx.Auth | None:
-    """Make what proves the caller to the API.
+    """Create the authentication of requests.
 
     Args:
-        kind: How the API authorises.
+        kind: How the API authenticates the client.
         api: The API's URL; its host names the region.
-        region: The region where the URL does not tell.
-        settings: PINTEREST_API_KEY; the environment's by default. IAM takes botocore's own chain: environment,
+        region: The region, if the URL does not contain it.
+        settings: PINTEREST_API_KEY; the environment's by default. IAM uses botocore's default chain: environment,
             profile, instance role.
 
     Raises:
@@ -117,7 +117,7 @@ def _iam(api: str, region: str | None, key: str = "") -> SigV4:
     except BotoCoreError as error:
         raise SettingsError(f"--auth iam cannot read the AWS credentials: {error}") from error
     if credentials is None:
-        raise SettingsError("--auth iam finds no AWS credentials: set a profile, a role or AWS_ACCESS_KEY_ID")
+        raise SettingsError("--auth iam found no AWS credentials: set a profile, a role or AWS_ACCESS_KEY_ID")
     if not region:
         raise SettingsError("--auth iam cannot tell the API's region from its URL: give --region")
     return SigV4(credentials, region, key)

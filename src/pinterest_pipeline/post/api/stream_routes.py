@@ -1,4 +1,4 @@
-"""The routes to a Kinesis stream: many records a request, or one at a time as the first version of this client did."""
+"""The routes to a Kinesis stream: many records per request (PutRecords), or one (PutRecord)."""
 
 import json
 from hashlib import blake2b
@@ -8,24 +8,24 @@ from pinterest_pipeline.post.api.route import Result, Route
 from pinterest_pipeline.post.records import Record
 
 _LONGEST_KEY = 256
-# Kinesis says so before it writes; after every other error the record may be there.
+# Kinesis raises this before it writes; after every other error the record may be written.
 _NOT_WRITTEN = "ProvisionedThroughputExceededException"
 _KEYS_AND_PERMISSIONS = ("AccessDenied", "KMS")
 _OF_CALLER_OR_STREAM = (*_KEYS_AND_PERMISSIONS, "ResourceNotFound")
 
 
 class StreamRoute(Route):
-    """Up to 500 records a request; the row's JSON text goes as a JSON string, so that it arrives to the letter."""
+    """Up to 500 records per request; the row's JSON text is sent as a JSON string, so that it arrives unchanged."""
 
     method = "PUT"
     headers: ClassVar = {"Content-Type": "application/json", "Accept": "application/json"}
     envelope = ('{"records":[', "]}")
-    most_records = 500
-    most_record_bytes = 2**20
-    speaker = "Kinesis behind API Gateway"
-    beyond = _KEYS_AND_PERMISSIONS
-    missing = "there is no such stream there: check --api with its stage, --prefix, and that the streams are made"
-    go_on = "Run again once this is mended: rows that are in twice by then exist once in the end"
+    max_records = 500
+    max_record_bytes = 2**20
+    peer_name = "Kinesis behind API Gateway"
+    service_errors = _KEYS_AND_PERMISSIONS
+    missing = "there is no such stream: check --api with its stage, --prefix, and that the streams exist"
+    resume_hint = "Run again after fixing this: rows posted twice become one row in the clean table"
 
     @property
     def path(self) -> str:
@@ -33,26 +33,26 @@ class StreamRoute(Route):
         return f"/streams/{self.name}/records"
 
     def key(self, record: Record) -> str:
-        """Return the record's key, or a hash of its value where it has none that Kinesis takes."""
+        """Return the record's key, or a hash of its value if it has no valid partition key."""
         key = "" if record.key is None else str(record.key)
         if 0 < len(key) <= _LONGEST_KEY:
             return key
         return blake2b(record.value.encode("ascii"), digest_size=16).hexdigest()
 
     def element(self, record: Record) -> str:
-        """Write a record as it stands in a request's body."""
+        """Return a record as an element of a request's body."""
         return f'{{"data":{json.dumps(record.value)},"partition-key":"{self.key(record)}"}}'
 
     def results(self, document: dict[str, Any]) -> list[Result]:
-        """Read the answer of PutRecords."""
+        """Read the response of PutRecords."""
         return [_result(entry) for entry in document["Records"]]
 
 
 class RecordRoute(StreamRoute):
-    """One record a request."""
+    """One record per request."""
 
     envelope = ("", "")
-    most_records = 1
+    max_records = 1
 
     @property
     def path(self) -> str:
@@ -60,20 +60,20 @@ class RecordRoute(StreamRoute):
         return f"/streams/{self.name}/record"
 
     def element(self, record: Record) -> str:
-        """Write a record as the whole body."""
+        """Return a record as the whole body."""
         return f'{{"Data":{json.dumps(record.value)},"PartitionKey":"{self.key(record)}"}}'
 
     def results(self, document: dict[str, Any]) -> list[Result]:
-        """Read the answer of PutRecord, which has a place in the stream or is none."""
+        """Read the response of PutRecord."""
         return [_result(document)]
 
 
 def _result(entry: dict[str, Any]) -> Result:
     if code := entry.get("ErrorCode"):
-        # Kinesis looks at the records before it takes the first one: what fails here is never the record's fault.
-        hopeless = str(code).startswith(_OF_CALLER_OR_STREAM)
+        # Kinesis validates all records before it writes the first: an error here is never the record's fault.
+        fatal = str(code).startswith(_OF_CALLER_OR_STREAM)
         error = f"{code}: {entry.get('ErrorMessage')}"
-        return Result(error, again=True, maybe_in=code != _NOT_WRITTEN, hopeless=hopeless)
-    # What has neither an error nor a place in the stream is no answer of Kinesis: a KeyError.
+        return Result(error, retry=True, maybe_written=code != _NOT_WRITTEN, fatal=fatal)
+    # An entry with neither an error nor a sequence number is not a response of Kinesis: a KeyError.
     entry["SequenceNumber"]
     return Result()

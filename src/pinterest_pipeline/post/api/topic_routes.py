@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 from pinterest_pipeline.post.api.route import Result, Route
 from pinterest_pipeline.post.records import Record
 
-# The proxy's codes in a record's place. Its documentation has 1 for an error that stays and 2 for one that may pass;
-# else they are those of its error bodies, an HTTP status and two digits: 50002 and 50003 for the same two.
-_STAYS = frozenset({1, 50002})
-_MAY_PASS = frozenset({2})
-_STATUSES_OF_CALLER_OR_TOPIC = frozenset({401, 403, 404})
-_STATUSES_THAT_MAY_PASS = frozenset({408, 429, *range(500, 600)})
+# The proxy's error codes of a record. Its documentation has 1 for a permanent error and 2 for a retriable one; the
+# others are those of its error bodies, an HTTP status and two digits: 50002 and 50003 for the same two.
+_PERMANENT = frozenset({1, 50002})
+_RETRIABLE = frozenset({2})
+_FATAL_STATUSES = frozenset({401, 403, 404})
+_RETRIABLE_STATUSES = frozenset({408, 429, *range(500, 600)})
 
 
 class TopicRoute(Route):
-    """Many records a request, each with its key."""
+    """Many records per request, each with its key."""
 
     method = "POST"
     headers: ClassVar = {
@@ -23,11 +23,11 @@ class TopicRoute(Route):
         "Accept": "application/vnd.kafka.v2+json",
     }
     envelope = ('{"records":[', "]}")
-    # The body's size is the only limit here; the broker's own comes back as a refused record.
-    most_records = most_record_bytes = sys.maxsize
-    speaker = "a Kafka REST proxy"
-    missing = "there is no such topic there: check --api with its stage, --prefix, and that the topics are made"
-    go_on = "What is confirmed is kept: run the same command again to go on from there"
+    # Only the body's size is limited here; the broker's limit comes back as a refused record.
+    max_records = max_record_bytes = sys.maxsize
+    peer_name = "a Kafka REST proxy"
+    missing = "there is no such topic: check --api with its stage, --prefix, and that the topics exist"
+    resume_hint = "Progress is kept: run the same command again to resume"
 
     @property
     def path(self) -> str:
@@ -39,11 +39,11 @@ class TopicRoute(Route):
         return "null" if record.key is None else str(record.key)
 
     def element(self, record: Record) -> str:
-        """Write a record as it stands in a request's body."""
+        """Return a record as an element of a request's body."""
         return f'{{"key":{self.key(record)},"value":{record.value}}}'
 
     def results(self, document: dict[str, Any]) -> list[Result]:
-        """Read the proxy's answer."""
+        """Read the proxy's response."""
         return [_result(offset["error_code"], offset.get("error")) for offset in document["offsets"]]
 
 
@@ -51,8 +51,6 @@ def _result(code: int | None, error: object) -> Result:
     if not code:
         return Result()
     status = code // 100
-    again = code in _MAY_PASS or (status in _STATUSES_THAT_MAY_PASS and code not in _STAYS)
-    # It may be in: a broker may have written what the proxy gave up waiting for.
-    return Result(
-        f"error_code {code}: {error}", again=again, maybe_in=True, hopeless=status in _STATUSES_OF_CALLER_OR_TOPIC
-    )
+    retry = code in _RETRIABLE or (status in _RETRIABLE_STATUSES and code not in _PERMANENT)
+    # It may be written: the proxy may have given up waiting before the broker wrote it.
+    return Result(f"error_code {code}: {error}", retry=retry, maybe_written=True, fatal=status in _FATAL_STATUSES)

@@ -1,1 +1,1 @@
-"""The commands that post: their options, and what they show."""
+"""The posting commands: options and output."""

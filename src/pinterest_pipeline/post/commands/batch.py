@@ -1,7 +1,7 @@
 """Post the rows of a source database, or of a folder of JSON-lines files, to the pipeline's topics.
 
-Run the same command again after a stop of any kind: it goes on where the rows were last confirmed. With a dead-letter
-file as its source it posts those rows again: what passes leaves the file, the rest stays with its newest reason.
+Run the same command again after any interruption: it resumes after the last confirmed rows. With a dead-letter file as
+its source it posts those rows again: posted rows are removed from the file, the others stay with their newest reason.
 """
 
 import argparse
@@ -18,52 +18,52 @@ from pinterest_pipeline.console import NOT_ALL
 from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.post.api.client import Pace
 from pinterest_pipeline.post.batch import PostSettings, Tally, post_batch
-from pinterest_pipeline.post.commands.options import open_ends, posting_parser
+from pinterest_pipeline.post.commands.options import open_endpoints, posting_parser
 from pinterest_pipeline.post.dead_letters import DeadLetters
 from pinterest_pipeline.post.reposting import post_again
 
 
 def main() -> None:
-    """Post what is not posted yet and say what became of it.
+    """Post the rows that are not posted yet, and print a summary.
 
     Raises:
-        SystemExit: With code 1 where rows are in the dead-letter file.
-        KeyboardInterrupt: After Ctrl-C or another signal, once it is said how to go on.
+        SystemExit: With code 1 if rows are in the dead-letter file.
+        KeyboardInterrupt: After Ctrl-C or another signal, after printing how to resume.
     """
     options = _parser().parse_args()
     console = Console(stderr=True)
-    ends = open_ends(options)
+    endpoints = open_endpoints(options)
     settings = PostSettings(
         api=options.api,
-        names=ends.names,
+        names=endpoints.names,
         progress=options.progress,
         dead_letters=options.dead_letters,
         pace=Pace(records_per_request=options.records_per_request, in_flight=options.in_flight),
-        auth=ends.auth,
+        auth=endpoints.auth,
         insecure_http=options.insecure_http,
         restart=options.restart,
     )
-    again = isinstance(ends.source, DeadLetters)
+    again = isinstance(endpoints.source, DeadLetters)
     kept, dead_letters = (options.source, options.source) if again else (options.progress, options.dead_letters)
     tallies = dict[Entity, Tally]()
     try:
         with _bars(console) as bars:
-            if isinstance(ends.source, DeadLetters):
-                post_again(ends.source, settings, _shown(bars, tallies))
+            if isinstance(endpoints.source, DeadLetters):
+                post_again(endpoints.source, settings, _shown(bars, tallies))
             else:
-                post_batch(ends.source, settings, _shown(bars, tallies))
+                post_batch(endpoints.source, settings, _shown(bars, tallies))
     except KeyboardInterrupt:
-        console.print(f"What is confirmed is kept in {kept}: run the same command again to go on.")
+        console.print(f"Progress is kept in {kept}: run the same command again to resume.")
         raise
     finally:
         # However the run ended.
         if tallies:
             Console().print(_summary([*tallies.values()]))
-    for line in ends.source.left():
+    for line in endpoints.source.left():
         console.print(line, soft_wrap=True, highlight=False)
     dead = sum(tally.dead + tally.dead_already for tally in tallies.values())
     if dead:
-        console.print(f"{dead:,} rows can never pass; they are in {dead_letters}, each with its reason.")
+        console.print(f"{dead:,} rows could not be posted; they are in {dead_letters}, each with its reason.")
         sys.exit(NOT_ALL)
 
 
@@ -73,8 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--records-per-request", type=int, default=Pace.records_per_request, help="default: %(default)s"
     )
-    parser.add_argument("--in-flight", type=int, default=Pace.in_flight, help="requests at once; default: %(default)s")
-    parser.add_argument("--restart", action="store_true", help="forget what was posted before")
+    parser.add_argument(
+        "--in-flight", type=int, default=Pace.in_flight, help="concurrent requests; default: %(default)s"
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="discard the progress of earlier runs and post every row"
+    )
     return parser
 
 
@@ -90,7 +94,7 @@ def _bars(console: Console) -> Progress:
 
 
 def _shown(bars: Progress, tallies: dict[Entity, Tally]) -> Callable[[Tally], None]:
-    """Return what keeps and draws a tally: one bar an entity, which begins where earlier runs stopped."""
+    """Return a callback that keeps and draws tallies: one bar per entity, starting at the progress of earlier runs."""
     tasks: dict[str, tuple[TaskID, float]] = {}
 
     def show(tally: Tally) -> None:
@@ -106,9 +110,9 @@ def _shown(bars: Progress, tallies: dict[Entity, Tally]) -> Callable[[Tally], No
 
 def _summary(tallies: Sequence[Tally]) -> Table:
     repeated = any(tally.repeated for tally in tallies)
-    table = Table("", "in the source", "posted before", "read", "posted", "dead letters")
+    table = Table("", "rows in source", "posted before", "read", "posted", "dead letters")
     if repeated:
-        table.add_column("perhaps twice")
+        table.add_column("maybe twice")
     for column in table.columns[1:]:
         column.justify = "right"
     for tally in tallies:

@@ -1,4 +1,4 @@
-"""What both posting scripts take on their command lines, and what they make of it."""
+"""The options common to both posting commands."""
 
 import argparse
 import os
@@ -16,13 +16,13 @@ from pinterest_pipeline.post.source.opening import Source, open_source, read_cre
 
 
 @dataclass(frozen=True)
-class Ends:
-    """Where rows come from and where they go.
+class Endpoints:
+    """The source of the rows and their destination.
 
     Attributes:
         names: Names of topics and streams.
-        source: Where the rows come from, which may be a dead-letter file.
-        auth: Proves the caller to the API.
+        source: The source of the rows, which may be a dead-letter file.
+        auth: Authenticates the requests.
     """
 
     names: Names
@@ -31,7 +31,7 @@ class Ends:
 
 
 def posting_parser(about: str, dead_letters: Path) -> argparse.ArgumentParser:
-    """Make a parser with the options that name both ends and the dead-letter file."""
+    """Return a parser with the options for the source, the API and the dead-letter file."""
     parser = argparse.ArgumentParser(
         description=about, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -41,19 +41,22 @@ def posting_parser(about: str, dead_letters: Path) -> argparse.ArgumentParser:
         help="database URL without a password, folder, or dead-letter file (default: SOURCE_DATABASE_URL)",
     )
     parser.add_argument("--api", required=True, help="the API's URL, with its stage")
-    parser.add_argument(
-        "--prefix", required=True, help="what names of topics and streams are made from: the deployment's id"
-    )
+    parser.add_argument("--prefix", required=True, help="the deployment's id, part of the names of topics and streams")
     parser.add_argument("--credentials-file", type=Path, help="file of NAME=value lines that only you may read")
-    parser.add_argument("--auth", choices=[*AuthKind], default=AuthKind.NONE, help="how the API knows you")
-    parser.add_argument("--region", help="the API's AWS region, where its URL does not tell")
+    parser.add_argument(
+        "--auth",
+        choices=[*AuthKind],
+        default=AuthKind.NONE,
+        help="how the API authenticates you (default: %(default)s)",
+    )
+    parser.add_argument("--region", help="the API's AWS region, if its URL does not contain it")
     parser.add_argument("--insecure-http", action="store_true", help="allow plain http to another machine")
     parser.add_argument("--dead-letters", type=Path, default=dead_letters, help="default: %(default)s")
     return parser
 
 
-def open_ends(options: argparse.Namespace) -> Ends:
-    """Open what the options of `posting_parser` name.
+def open_endpoints(options: argparse.Namespace) -> Endpoints:
+    """Open the source and the authentication that the options of `posting_parser` name.
 
     Raises:
         SettingsError: An option cannot be used.
@@ -64,4 +67,4 @@ def open_ends(options: argparse.Namespace) -> Ends:
     auth = open_auth(AuthKind(options.auth), options.api, options.region, secrets)
     location = without_password(options.source)
     file = Path(location)
-    return Ends(names, DeadLetters(file) if file.is_file() else open_source(location, secrets), auth)
+    return Endpoints(names, DeadLetters(file) if file.is_file() else open_source(location, secrets), auth)

@@ -1,8 +1,8 @@
 """Post rows of a source database, or of a folder of JSON-lines files, to the pipeline's streams.
 
-Post after post goes in random order at a steady rate, each with its row of all three tables; once every row has gone,
-a new round begins in another order. Ctrl-C, SIGTERM or SIGHUP sends what is read already and says what was sent; a
-second one stops at once.
+Posts are sent in random order at a steady rate, each with its rows of all three tables; after all of them a new round
+starts in another order. Ctrl-C, SIGTERM or SIGHUP sends the rows already read and prints a summary; a second signal
+stops immediately.
 """
 
 import argparse
@@ -22,35 +22,35 @@ from rich.table import Table
 from pinterest_pipeline.console import NOT_ALL, exit_code
 from pinterest_pipeline.entities import ENTITIES, Entity
 from pinterest_pipeline.errors import SettingsError
-from pinterest_pipeline.post.commands.options import open_ends, posting_parser
+from pinterest_pipeline.post.commands.options import open_endpoints, posting_parser
 from pinterest_pipeline.post.dead_letters import DeadLetters
 from pinterest_pipeline.post.stream import StreamSettings, StreamTally, post_stream
 
 DRAW_SECONDS, LINE_SECONDS = 0.25, 5.0
 RATE_SECONDS = 5.0
-"""The rate that is shown is that of so many last seconds."""
+"""The displayed rate is the average of this many seconds."""
 
 
 class Board:
-    """What is known of each entity, and how fast its rows go."""
+    """The latest tally and rate of each entity."""
 
     def __init__(self) -> None:
-        """Begin with nothing sent."""
+        """Start with empty tallies."""
         self._tallies = {entity: StreamTally(entity) for entity in ENTITIES}
         self._began = time.monotonic()
         self._past = deque([(self._began, self._tallies)])
 
     @property
     def tallies(self) -> tuple[StreamTally, ...]:
-        """What is known of each entity."""
+        """The latest tally of each entity."""
         return tuple(self._tallies.values())
 
     def update(self, tally: StreamTally) -> None:
-        """Take what is known now."""
+        """Replace the tally of an entity."""
         self._tallies = self._tallies | {tally.entity: tally}
 
     def rate(self, entity: Entity) -> float:
-        """Return how many rows a second were confirmed in the last seconds."""
+        """Return the confirmed rows per second, averaged over the last seconds."""
         now = time.monotonic()
         while len(self._past) > 1 and self._past[0][0] < now - RATE_SECONDS:
             self._past.popleft()
@@ -59,48 +59,48 @@ class Board:
         return (self._tallies[entity].sent - before[entity].sent) / max(now - began, 0.001)
 
     def average(self, entity: Entity) -> float:
-        """Return how many rows a second were confirmed since the beginning."""
+        """Return the confirmed rows per second, averaged over the run."""
         return self._tallies[entity].sent / max(time.monotonic() - self._began, 0.001)
 
 
 def main() -> None:
-    """Post until the count is reached or Ctrl-C, and say what became of the rows.
+    """Post until the count is reached or a signal arrives, and print a summary.
 
     Raises:
         SettingsError: The source is a dead-letter file.
-        SystemExit: With code 1 where rows are in the dead-letter file.
-        KeyboardInterrupt: After Ctrl-C or another signal, once it is said what was sent.
+        SystemExit: With code 1 if rows are in the dead-letter file.
+        KeyboardInterrupt: After Ctrl-C or another signal, after printing the summary.
     """
     options = _parser().parse_args()
     console = Console(stderr=True)
-    ends = open_ends(options)
-    if isinstance(ends.source, DeadLetters):
-        raise SettingsError(f"{options.source} is a dead-letter file: its rows are posted again by post_batch.py")
-    source = ends.source
+    endpoints = open_endpoints(options)
+    if isinstance(endpoints.source, DeadLetters):
+        raise SettingsError(f"{options.source} is a dead-letter file: post its rows again with post_batch.py")
+    source = endpoints.source
     settings = StreamSettings(
         api=options.api,
-        names=ends.names,
+        names=endpoints.names,
         count=options.count,
         rate=options.rate,
         seed=secrets.randbelow(2**32) if options.seed is None else options.seed,
         one_at_a_time=options.one_at_a_time,
         dead_letters=options.dead_letters,
-        auth=ends.auth,
+        auth=endpoints.auth,
         insecure_http=options.insecure_http,
     )
-    console.print(f"The order of --seed {settings.seed}.", highlight=False)
+    console.print(f"Random order with --seed {settings.seed}.", highlight=False)
     board, stop = Board(), Event()
-    # In a thread of its own: Ctrl-C then meets one that does nothing but watch.
+    # In a separate thread: Ctrl-C is then raised in the main thread, which only watches.
     with ThreadPoolExecutor(1) as pool:
         posting = pool.submit(post_stream, source, settings, board.update, stop)
         try:
             stopped = _watch_to_the_end(posting, board, stop, console)
         finally:
-            # However watching ended: posting must not go on unseen.
+            # However watching ended: posting must not continue unwatched.
             stop.set()
     Console().print(_table(board, whole=True))
     posting.result()
-    _say_what_is_not_in(board, settings, console)
+    _report_unposted(board, settings, console)
     for line in source.left():
         console.print(line, soft_wrap=True, highlight=False)
     if stopped:
@@ -111,40 +111,46 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = posting_parser(__doc__ or "", StreamSettings.dead_letters)
-    parser.add_argument("--count", type=int, help="how many posts, each a row of every table (default: no end)")
+    parser.add_argument(
+        "--count", type=int, help="number of posts, each with its rows of every table (default: unlimited)"
+    )
     parser.add_argument(
         "--rate",
         type=float,
         default=StreamSettings.rate,
-        help="posts a second, which is rows a second of each table; 0 for as fast as it goes (default: %(default)g)",
+        help="posts per second, which is rows per second of each table; 0 for unlimited (default: %(default)g)",
     )
-    parser.add_argument("--seed", type=int, help="the same seed and source give the same order (default: any)")
-    parser.add_argument("--one-at-a-time", action="store_true", help="give each row a request of its own")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        help="seed of the order, which it determines for a source (default: random)",
+    )
+    parser.add_argument("--one-at-a-time", action="store_true", help="send each row in a request of its own")
     return parser
 
 
 def _watch_to_the_end(
     posting: Future[tuple[StreamTally, ...]], board: Board, stop: Event, console: Console
 ) -> KeyboardInterrupt | None:
-    """Show what happens until posting ends, and return the signal that ended it; None where none did."""
+    """Show progress until posting ends, and return the signal that ended it, if one did."""
     try:
         _watch(posting, board, console)
         return None
     except KeyboardInterrupt as first:
         stop.set()
         try:
-            console.print("stopping: what is read already goes out; Ctrl-C again stops at once")
+            console.print("stopping after the rows already read are sent; Ctrl-C again stops immediately")
             _watch(posting, board, console)
         except KeyboardInterrupt as second:
             Console().print(_table(board, whole=True))
-            console.print("stopped at once: rows that waited may be in or not")
-            # The threads that still wait for answers would hold up an exit in good order.
+            console.print("stopped immediately: waiting rows may or may not have been posted")
+            # Threads waiting for responses would block a normal exit.
             os._exit(exit_code(second))
         return first
 
 
 def _watch(posting: Future[tuple[StreamTally, ...]], board: Board, console: Console) -> None:
-    """Show what happens until posting ends: drawn on a terminal, else a line now and then."""
+    """Show progress until posting ends: a table on a terminal, else a line every few seconds."""
     drawn = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else nullcontext()
     with drawn as live:
         while wait([posting], DRAW_SECONDS if live else LINE_SECONDS).not_done:
@@ -156,14 +162,14 @@ def _watch(posting: Future[tuple[StreamTally, ...]], board: Board, console: Cons
 
 
 def _line(board: Board, tally: StreamTally) -> str:
-    counts = f"{tally.sent:,} sent, {tally.repeated:,} perhaps twice, {tally.dead:,} dead"
+    counts = f"{tally.sent:,} sent, {tally.repeated:,} maybe twice, {tally.dead:,} dead"
     times = f"p50 {tally.p50 * 1000:,.0f} ms, p99 {tally.p99 * 1000:,.0f} ms"
     return f"{tally.entity.name}: {counts}, {board.rate(tally.entity):,.0f} rows/s, {times}"
 
 
 def _table(board: Board, *, whole: bool) -> Table:
-    """Draw what is known; the rates are those of the whole run or of the last seconds."""
-    titles = ("", "sent", "rows/s", "perhaps twice", "dead letters", "waiting", "requests", "p50 ms", "p99 ms")
+    """Return the table of tallies, with the rates of the whole run or of the last seconds."""
+    titles = ("", "sent", "rows/s", "maybe twice", "dead letters", "waiting", "requests", "p50 ms", "p99 ms")
     table = Table(*titles, box=None)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -174,10 +180,10 @@ def _table(board: Board, *, whole: bool) -> Table:
     return table
 
 
-def _say_what_is_not_in(board: Board, settings: StreamSettings, console: Console) -> None:
+def _report_unposted(board: Board, settings: StreamSettings, console: Console) -> None:
     dead = sum(tally.dead for tally in board.tallies)
     waiting = sum(tally.waiting for tally in board.tallies)
     if dead:
-        console.print(f"{dead:,} rows can never pass; they are in {settings.dead_letters}, each with its reason.")
+        console.print(f"{dead:,} rows could not be posted; they are in {settings.dead_letters}, each with its reason.")
     if waiting:
-        console.print(f"{waiting:,} rows had no answer in time; they may be in or not.")
+        console.print(f"{waiting:,} rows had no response in time; they may or may not have been posted.")

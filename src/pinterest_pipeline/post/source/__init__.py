@@ -1,1 +1,1 @@
-"""Where rows come from: a database, or a folder of JSON-lines files."""
+"""The source of the rows: a database, or a folder of JSON-lines files."""

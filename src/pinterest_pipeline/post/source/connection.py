@@ -1,4 +1,4 @@
-"""How to reach a source database: credentials from outside, TLS unless it is this machine, one-line errors."""
+"""Connects to a source database: credentials from the environment, TLS unless it is local, one-line errors."""
 
 import ssl
 from collections.abc import Iterator, Mapping
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import sqlite3
 
 SETTING = "SOURCE_DATABASE_"
-"""Settings begin with this: URL, USER, PASSWORD, CA (a bundle's path), TLS (on or off) and TUNNEL (host:port)."""
+"""Prefix of the settings: URL, USER, PASSWORD, CA (a bundle's path), TLS (on or off) and TUNNEL (host:port)."""
 
 _CONNECT_SECONDS = 10
-# A plain mysql:// asks for a driver that must be compiled; this one is what the `post` extra installs.
-_USUAL_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+# Plain mysql:// means a driver that must be compiled; this one is installed by the extra `post`.
+_DEFAULT_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 _DRIVERS: dict[str, dict[str, object]] = {
     "pymysql": {"connect_timeout": _CONNECT_SECONDS, "charset": "utf8mb4"},
     "psycopg": {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"},
@@ -39,28 +39,28 @@ _SECRET_WORDS = ("pass", "pwd", "key", "secret", "token")
 
 
 def without_password(location: str) -> str:
-    """Return a location from a command line, where everybody on the machine can read it.
+    """Return a location from a command line, which every user of the machine can read.
 
     Raises:
         SettingsError: It is a URL with a password.
     """
     try:
         url = _url(location)
-    except (ArgumentError, ValueError):  # a folder, or an URL that nothing can be made of
+    except (ArgumentError, ValueError):  # a folder, or an invalid URL
         return location
     if url.password or any(word in name.lower() for name in url.query for word in ("passw", "pwd")):
         raise SettingsError(
-            "everybody on this machine can read a password in a command line; take it out of the URL and set "
+            "every user of this machine can read a password on a command line; remove it from the URL and set "
             f"{SETTING}PASSWORD instead (posting also reads a credentials file, or the whole URL as {SETTING}URL)"
         )
     return location
 
 
 def database_url(location: str, settings: Mapping[str, str]) -> URL:
-    """Read a database URL and add the user and password from the settings where it has none.
+    """Parse a database URL and add the user and password from the settings if it has none.
 
     Raises:
-        SettingsError: It is not a URL, or has a password that is not escaped. The message does not repeat it.
+        SettingsError: It is not a URL, or its password is not escaped. The message does not repeat it.
     """
     try:
         url = _url(location)
@@ -69,7 +69,7 @@ def database_url(location: str, settings: Mapping[str, str]) -> URL:
             "the source is not a database URL such as mysql+pymysql://host:3306/database "
             f"(user and password come from {SETTING}USER and {SETTING}PASSWORD)"
         ) from error
-    url = url.set(drivername=_USUAL_DRIVERS.get(url.drivername, url.drivername))
+    url = url.set(drivername=_DEFAULT_DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() == "sqlite":
         return _existing_file(url)
     return url.set(
@@ -79,21 +79,20 @@ def database_url(location: str, settings: Mapping[str, str]) -> URL:
 
 
 def public_name(url: URL) -> str:
-    """Return the URL without user, password and any other secret: what logs and progress may hold."""
+    """Return the URL without user, password and other secrets, for logs and progress."""
     secrets = [name for name in url.query if any(word in name.lower() for word in _SECRET_WORDS)]
-    # URL.set leaves what is None as it is, so the user and the password are left out by building anew.
+    # URL.set ignores None, so the URL is rebuilt without user and password.
     place = URL.create(url.drivername, host=url.host, port=url.port, database=url.database, query=url.query)
     return place.difference_update_query(secrets).render_as_string()
 
 
 def connect(url: URL, settings: Mapping[str, str]) -> Engine:
-    """Make the engine that connects to the database, with TLS verified unless it is on this machine.
+    """Create the engine that connects to the database, with verified TLS unless it is local.
 
-    Its sessions are in UTC and UTF-8 whatever the URL and the server say. A connection that has died is replaced
-    before it is used.
+    Its sessions use UTC and UTF-8, regardless of the URL and the server. A dead connection is replaced before use.
 
     Raises:
-        SettingsError: The URL's driver is unknown or not installed, or it cannot be told to verify TLS.
+        SettingsError: The URL's driver is unknown or not installed, or it cannot verify TLS.
     """
     try:
         url, arguments = _secured(url, settings)
@@ -108,20 +107,20 @@ def connect(url: URL, settings: Mapping[str, str]) -> Engine:
 
 
 def _set_up_session(backend: str, connection: DBAPIConnection, _: object) -> None:
-    """Make the session, and not the person's or the server's defaults, decide what a value is."""
+    """Set up the session, so that values do not depend on defaults of the user or the server."""
     if backend == "sqlite":
-        # A text that is no UTF-8 costs its row; SQLite would give up the query.
+        # A text that is not UTF-8 rejects its row; otherwise SQLite would fail the query.
         cast("sqlite3.Connection", connection).text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
     for statement in _SESSION.get(backend, ()):
         with closing(connection.cursor()) as cursor:
             cursor.execute(statement)
-    # PostgreSQL takes back with a transaction what was set in it.
+    # PostgreSQL reverts settings when their transaction is rolled back.
     connection.commit()
 
 
 @contextmanager
 def one_line_errors(url: URL) -> Iterator[None]:
-    """Turn what the driver raises into a SourceError of one line without the password."""
+    """Turn the driver's errors into a SourceError of one line without the password."""
     try:
         yield
     except SQLAlchemyError as error:
@@ -131,16 +130,16 @@ def one_line_errors(url: URL) -> Iterator[None]:
             reason = reason.replace(url.password, "***")
         hint = ""
         if "SSL" in reason or "certificate" in reason:
-            hint = f"; name the CA's file in {SETTING}CA, or set {SETTING}TLS=off on a network you trust"
+            hint = f"; set the CA's file in {SETTING}CA, or set {SETTING}TLS=off on a network you trust"
         raise SourceError(f"cannot read {public_name(url)}: {reason}{hint}") from error
 
 
 def _url(location: str) -> URL:
-    """Read a URL whose password cannot be mistaken for a host, which would be shown.
+    """Parse a URL, and check that no part of its password is parsed as the host, which would be displayed.
 
     Raises:
-        SettingsError: A sign of the password is not escaped.
-        ArgumentError, ValueError: It is no URL.
+        SettingsError: A character of the password is not escaped.
+        ArgumentError, ValueError: It is not a URL.
     """
     url = sqlalchemy.make_url(location)
     after_password = location.partition("://")[2].partition(":")[2].partition("@")[2] if url.password else ""
@@ -154,7 +153,7 @@ def _url(location: str) -> URL:
 
 
 def _existing_file(url: URL) -> URL:
-    """SQLite makes a file that is not there, so look first; its full path names it from any folder."""
+    """Return the URL with the file's full path, after checking that it exists: SQLite would create a missing file."""
     if not url.database or url.database == ":memory:":
         raise SettingsError("an SQLite source needs a file: sqlite:///path/to/file.db")
     path = Path(url.database)
@@ -164,7 +163,7 @@ def _existing_file(url: URL) -> URL:
 
 
 def _secured(url: URL, settings: Mapping[str, str]) -> tuple[URL, dict[str, object]]:
-    """Return the URL without TLS options of its own, and the driver's arguments that stand in for them."""
+    """Return the URL without its TLS options, and the driver's arguments that replace them."""
     backend, driver = url.get_backend_name(), url.get_driver_name()
     if backend == "sqlite":
         return url, {}
@@ -173,7 +172,7 @@ def _secured(url: URL, settings: Mapping[str, str]) -> tuple[URL, dict[str, obje
         return url, arguments
     authority = settings.get(f"{SETTING}CA")
     if authority and not Path(authority).is_file():
-        raise SettingsError(f"{SETTING}CA must name a file of CA certificates; there is no {authority}")
+        raise SettingsError(f"{SETTING}CA must be a file of CA certificates; there is no {authority}")
     if driver == "pymysql":
         arguments |= {"ssl": _context(authority)}
     elif driver in {"psycopg", "psycopg2"}:
@@ -190,7 +189,7 @@ def _context(authority: str | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=authority)
     except ssl.SSLError as error:
-        raise SettingsError(f"{SETTING}CA must name a PEM file of CA certificates; {authority} is none") from error
+        raise SettingsError(f"{SETTING}CA must be a PEM file of CA certificates; {authority} is not") from error
 
 
 def _wants_tls(url: URL, settings: Mapping[str, str]) -> bool:
@@ -199,7 +198,7 @@ def _wants_tls(url: URL, settings: Mapping[str, str]) -> bool:
         raise SettingsError(f"{SETTING}TLS must be on or off; got {choice!r}")
     if choice:
         return choice == "on"
-    # Drivers also take the host, or a file that names it, from the URL's query.
+    # Drivers also read the host, or a file with it, from the URL's query.
     elsewhere = [url.query.get(name) for name in ("host", "hostaddr", "service", "read_default_file")]
     hosts = [url.host, *(str(host) for host in elsewhere if host)]
     return f"{SETTING}CA" in settings or not all(map(is_local, hosts))

@@ -1,4 +1,4 @@
-"""A database as a source: the three tables, read page by page in the order of their keys."""
+"""A database as a source: the three tables, read in pages ordered by key."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,17 +18,17 @@ from pinterest_pipeline.errors import SourceError
 from pinterest_pipeline.post.records import Page, Place, Record, json_text, undecoded_flaw, whole_number
 from pinterest_pipeline.post.source.values import value_of_kind
 
-_KEYS_AT_ONCE = 10_000
-_TRIES = 7
+_KEYS_PER_PAGE = 10_000
+_ATTEMPTS = 7
 _WAIT = wait_random_exponential(0.25, 5)
 
 _log = logging.getLogger(__name__)
 
 
 def source_table(entity: Entity) -> Table:
-    """Build the entity's source table from its declaration, for any database.
+    """Return the entity's source table from its declaration, for any database.
 
-    The key is the primary key. MySQL and MariaDB get utf8mb4, so that every text fits, and fractions of seconds.
+    The key is the primary key. MySQL and MariaDB get utf8mb4, so that every text fits, and fractional seconds.
     """
     columns = (
         Column(
@@ -44,54 +44,54 @@ def source_table(entity: Entity) -> Table:
 
 
 class DatabaseSource:
-    """Rows from the three source tables; a position is a key, so reading goes on where it stopped.
+    """Rows of the three source tables; a position is a key, from which reading resumes.
 
     Attributes:
-        name: What progress is kept under: the database's URL without user or password.
-        repeats_keys: False: rows that share a key are on one page.
+        name: The name in the progress file: the database's URL without user or password.
+        repeats_keys: False: rows with the same key are on one page.
     """
 
     repeats_keys = False
 
     def __init__(self, engine: Engine, name: str, errors: Callable[[], AbstractContextManager[None]]) -> None:
-        """Connect and check that every table is there with what the declaration requires.
+        """Connect and check that every table exists with the declared columns.
 
         Args:
             engine: Connects to the database.
-            name: What progress is kept under.
-            errors: A context in which the driver's errors become one line each, without the password.
+            name: The name in the progress file.
+            errors: A context manager that turns the driver's errors into one line without the password.
 
         Raises:
-            SourceError: The database cannot be reached, or a table, a column or a whole-number key is missing.
+            SourceError: The database cannot be reached, or a table, a column or an integer key is missing.
         """
         self.name = name
         self._engine = engine
         self._errors = errors
         with errors():
-            self._tables = _trying(_is_locked)(self._inspect)
+            self._tables = _retrying(_is_locked)(self._inspect)
 
     def count(self, entity: Entity) -> int:
         """Return how many rows the entity's table has.
 
         Raises:
-            SourceError: The table cannot be read, or rows without a key would be passed over.
+            SourceError: The table cannot be read, or has rows without a key, which would be skipped.
         """
         found = self._tables[entity.name]
         counts = sqlalchemy.select(sqlalchemy.func.count(), sqlalchemy.func.count(found.key)).select_from(found.table)
         ((rows, keys),) = self._fetch(counts)
         if keys < rows:
             raise SourceError(
-                f"{rows - keys} rows of {entity.source_table} have no {entity.key}; rows are read by it: give each one"
+                f"{rows - keys} rows of {entity.source_table} have no {entity.key}; rows are read by key: give each one"
             )
         return int(rows)
 
     def pages(self, entity: Entity, after: Place | None, size: int) -> Iterator[Page]:
-        """Yield the entity's rows with keys above `after`, about `size` rows a page; None is the beginning.
+        """Yield the entity's rows with keys above `after`, about `size` rows per page; None is the beginning.
 
-        Rows that share one key stay on one page, so that none is passed over where a page ends.
+        Rows with the same key stay on one page, so that none is skipped at the end of a page.
 
         Raises:
-            SourceError: The table cannot be read, or a key is not a whole number.
+            SourceError: The table cannot be read, or a key is not an integer.
         """
         key = after and after.position
         while rows := self._rows(entity, key, size):
@@ -100,28 +100,28 @@ class DatabaseSource:
             yield Page(records, Place(key))
 
     def places(self, entity: Entity) -> Iterator[tuple[int | None, int]]:
-        """Yield every key of the entity's table once, in order: a key is also a position.
+        """Yield every key of the entity's table once, in order; a key is also a position.
 
         Raises:
-            SourceError: The table cannot be read, or rows without a key would be passed over.
+            SourceError: The table cannot be read, or has rows without a key, which would be skipped.
         """
         self.count(entity)
         key = self._tables[entity.name].key
         keys = sqlalchemy.select(key).select_from(self._tables[entity.name].table).distinct().order_by(key)
-        rows = self._fetch(keys.limit(_KEYS_AT_ONCE))
+        rows = self._fetch(keys.limit(_KEYS_PER_PAGE))
         while rows:
             last = None
             for (value,) in rows:
-                last = _whole_key(entity, value)
+                last = _integer_key(entity, value)
                 yield last, last
-            rows = self._fetch(keys.where(key > last).limit(_KEYS_AT_ONCE))
+            rows = self._fetch(keys.where(key > last).limit(_KEYS_PER_PAGE))
 
     def left(self) -> tuple[str, ...]:
-        """Say what is left for a later run: nothing."""
+        """Return notes on rows left for a later run: none."""
         return ()
 
     def rows_at(self, entity: Entity, positions: Sequence[int]) -> list[tuple[Record, ...]]:
-        """Read the rows that have each of these keys, all of them by one query.
+        """Read the rows with each of these keys, by one query.
 
         Raises:
             SourceError: The table cannot be read.
@@ -144,7 +144,7 @@ class DatabaseSource:
         rows = self._fetch(above.order_by(key).limit(size + 1))
         if len(rows) <= size:
             return rows
-        # A key may have several rows: those of the first key that does not fit whole wait for the next page.
+        # A key may have several rows: if they do not all fit, they go on the next page.
         whole = [row for row in rows if row[at] != rows[-1][at]]
         return whole or self._fetch(everything.where(key == rows[-1][at]))
 
@@ -154,9 +154,9 @@ class DatabaseSource:
             return {entity.name: _Table.find(inspector, entity) for entity in ENTITIES}
 
     def _fetch(self, select: Executable) -> Sequence[Sequence[Any]]:
-        # Everything is read by key or counted: it can be read again.
+        # All queries read by key or count, so they can be repeated.
         with self._errors():
-            return _trying(_may_pass)(self._fetch_once, select)
+            return _retrying(_is_transient)(self._fetch_once, select)
 
     def _fetch_once(self, select: Executable) -> Sequence[Sequence[Any]]:
         with self._engine.connect() as connection:
@@ -167,18 +167,18 @@ class DatabaseSource:
         return tuple(_record(entity, columns, row) for row in rows)
 
 
-def _trying(again: Callable[[BaseException], bool]) -> Retrying:
+def _retrying(retriable: Callable[[BaseException], bool]) -> Retrying:
     return Retrying(
-        retry=retry_if_exception(again),
-        stop=stop_after_attempt(_TRIES),
+        retry=retry_if_exception(retriable),
+        stop=stop_after_attempt(_ATTEMPTS),
         wait=_WAIT,
         before_sleep=_log_retry,
         reraise=True,
     )
 
 
-def _may_pass(error: BaseException) -> bool:
-    """Tell whether the server or the connection failed, and not the statement."""
+def _is_transient(error: BaseException) -> bool:
+    """Return whether the server or the connection failed, and not the statement."""
     return isinstance(error, OperationalError | InterfaceError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
@@ -191,22 +191,22 @@ def _is_locked(error: BaseException) -> bool:
 def _log_retry(state: RetryCallState) -> None:
     error = state.outcome and state.outcome.exception()
     reason = error.orig if isinstance(error, DBAPIError) else error
-    _log.warning("the source failed (%s); it is asked again in %.1f s", reason, state.upcoming_sleep)
+    _log.warning("the source failed (%s); retrying in %.1f s", reason, state.upcoming_sleep)
 
 
 def _record(entity: Entity, columns: Sequence[SourceColumn], row: Sequence[object]) -> Record:
     value = {column.name: value_of_kind(found, column.kind) for column, found in zip(columns, row, strict=True)}
-    key = _whole_key(entity, value[entity.key])
+    key = _integer_key(entity, value[entity.key])
     flaws = (
         f"{name}: {flaw}" for name, text in value.items() if isinstance(text, str) and (flaw := undecoded_flaw(text))
     )
     return Record(key, json_text(value), key, "; ".join(flaws))
 
 
-def _whole_key(entity: Entity, value: object) -> int:
+def _integer_key(entity: Entity, value: object) -> int:
     key = whole_number(value)
     if key is None:
-        raise SourceError(f"{entity.source_table}.{entity.key} must hold whole numbers; it holds {value!r:.80}")
+        raise SourceError(f"{entity.source_table}.{entity.key} must have integers; found {value!r:.80}")
     return key
 
 
@@ -224,12 +224,12 @@ def _type(kind: Kind, length: int) -> TypeEngine[Any]:
 
 @dataclass(frozen=True)
 class _Table:
-    """An entity's table as it is in the database, where names may be in another case.
+    """An entity's table in the database, where names may differ in case.
 
     Attributes:
         table: Its name.
         key: The key's column.
-        columns: By their declared names, the declared columns that are there, as they are read.
+        columns: The existing declared columns, as they are read, by their declared names.
     """
 
     table: TableClause
@@ -238,7 +238,7 @@ class _Table:
 
     @classmethod
     def find(cls, inspector: Inspector, entity: Entity) -> Self:
-        """Find the table; columns that a row may lack may be missing."""
+        """Find the table; optional columns may be missing."""
         table = _in_any_case(entity.source_table, [*inspector.get_table_names(), *inspector.get_view_names()])
         try:
             found = {column["name"]: column["type"] for column in inspector.get_columns(table)}
@@ -251,7 +251,7 @@ class _Table:
         key = names[entity.key]
         if not isinstance(found[key], Integer):
             raise SourceError(
-                f"column {entity.key} of {entity.source_table} must be a whole-number column, for rows are read in its "
+                f"column {entity.key} of {entity.source_table} must be an integer column, since rows are read in its "
                 f"order; it is {found[key]}"
             )
         columns = {
@@ -263,19 +263,19 @@ class _Table:
 
 
 def _in_any_case(wanted: str, names: Iterable[str]) -> str:
-    """Return the name that is the wanted one but for its case; the wanted one where it is there, or where none is."""
+    """Return the name that equals the wanted one but for its case; the wanted one if it exists or none matches."""
     same = {name for name in names if name.lower() == wanted.lower()}
     return wanted if wanted in same or not same else min(same)
 
 
 def _as_read(name: str, kind: TypeEngine[Any], dialect: str) -> ColumnElement[Any]:
-    """Return the column so that the server gives a number or a text where the driver's own value loses or fails."""
-    # Untyped: the driver's own values come through, also those that the column's type would refuse.
+    """Return the column cast to a number or text if the driver would lose or fail on its values."""
+    # Untyped: the driver's values are passed through, including those that the column's type would refuse.
     column: ColumnElement[Any] = sqlalchemy.column(name)
     match kind:
-        case mysql.BIT():  # the driver gives bytes
+        case mysql.BIT():  # the driver returns bytes
             return column.op("+")(sqlalchemy.literal_column("0"))
-        case postgresql.BIT(varying=False):  # the driver gives a text of binary digits
+        case postgresql.BIT(varying=False):  # the driver returns a text of binary digits
             return sqlalchemy.cast(column, BigInteger)
         case Date() | DateTime() if dialect == "postgresql":  # the driver fails on infinity and on years before 1
             utc = sqlalchemy.func.timezone("UTC", column) if getattr(kind, "timezone", False) else column

@@ -1,4 +1,4 @@
-"""Where rows come from: `open_source` takes a database URL or a folder and hides which of the two it is."""
+"""Opens the source of the rows, a database or a folder, behind one interface."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,34 +21,34 @@ __all__ = ["Page", "Place", "Record", "Source", "open_source", "read_credentials
 
 
 class Source(Protocol):
-    """Rows of the three entities, page by page, never a whole table in memory.
+    """Rows of the three entities, in pages, never a whole table in memory.
 
     Attributes:
-        name: What progress is kept under; it holds no secret.
-        repeats_keys: Whether a key may come again on a later page: the order of the pages must then be kept.
+        name: The name in the progress file; it contains no secret.
+        repeats_keys: Whether a later page may repeat a key, so that pages must be posted in order.
     """
 
     name: str
     repeats_keys: bool
 
     def count(self, entity: Entity) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
         ...
 
     def pages(self, entity: Entity, after: Place | None, size: int) -> Iterator[Page]:
-        """Yield the rows that follow a page's `last`, or all of them after None, about `size` a page."""
+        """Yield the rows after a page's `last`, or all of them after None, about `size` per page."""
         ...
 
     def places(self, entity: Entity) -> Iterator[tuple[int | None, int]]:
-        """Yield the key and the position of every row, in the source's order; a position comes once."""
+        """Yield the key and the position of every row, in the source's order; positions are unique."""
         ...
 
     def left(self) -> tuple[str, ...]:
-        """Say what is left for a later run, a line each."""
+        """Return notes on rows left for a later run, one line each."""
         ...
 
     def rows_at(self, entity: Entity, positions: Sequence[int]) -> list[tuple[Record, ...]]:
-        """Read the rows at each of these positions: one, none where it is gone, more where they share a key."""
+        """Read the rows at each of these positions: one, none if it is deleted, several with the same key."""
         ...
 
 
@@ -56,8 +56,8 @@ def open_source(location: str, settings: Mapping[str, str] | None = None) -> Sou
     """Open a source database or a folder of JSON-lines files.
 
     Args:
-        location: Any SQLAlchemy URL, or a folder with pin.jsonl, geo.jsonl and user.jsonl. Empty: the URL is in
-            the settings.
+        location: A SQLAlchemy URL, or a folder with pin.jsonl, geo.jsonl and user.jsonl. Empty: the URL in the
+            settings.
         settings: SOURCE_DATABASE_URL, _USER, _PASSWORD, _CA and _TLS; the environment's by default.
 
     Raises:
@@ -68,7 +68,7 @@ def open_source(location: str, settings: Mapping[str, str] | None = None) -> Sou
     location = location or settings.get(f"{SETTING}URL", "")
     if not location:
         raise SettingsError(
-            f"name the source: a database URL or a folder, or the URL in the environment as {SETTING}URL"
+            f"give the source: a database URL or a folder, or the URL in the environment as {SETTING}URL"
         )
     if "://" not in location:
         return FolderSource(Path(location))
@@ -77,9 +77,9 @@ def open_source(location: str, settings: Mapping[str, str] | None = None) -> Sou
 
 
 def read_credentials(path: Path) -> dict[str, str]:
-    """Read NAME=value lines from a file that only its owner may read, written as for a shell.
+    """Read NAME=value lines in shell syntax from a file that only its owner may read.
 
-    `export`, quotes and # comments mean what they mean there; `$` is a sign like any other.
+    `export`, quotes and # comments are supported; `$` has no special meaning.
 
     Raises:
         SettingsError: The file cannot be read, others may read it too, or a line is not NAME=value.

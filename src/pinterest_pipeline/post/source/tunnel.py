@@ -1,8 +1,7 @@
-"""A source database that is reached through a forwarded port, and trusted under its own name.
+"""Connects to a source database through a forwarded port, with TLS verified for the database's own name.
 
-A tunnel (Session Manager's port forwarding, or SSH's) listens on this machine, and the database that answers has a
-certificate for its own name. So the URL names the database, the tunnel is a setting, and progress is the same with it
-and without.
+A tunnel (port forwarding by Session Manager or SSH) listens on this machine, but the database's certificate has its own
+name. So the URL names the database, the tunnel is a setting, and progress is the same with and without it.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 TUNNEL = "SOURCE_DATABASE_TUNNEL"
-"""Setting: where a tunnel to the database listens, host:port."""
+"""Setting: host:port of a tunnel to the database."""
 
 _SECONDS = 10
 
 
 def through_tunnel(engine: Engine, settings: Mapping[str, str]) -> Engine:
-    """Have an engine connect through a tunnel where the settings name one; TLS stays verified under the URL's host.
+    """Make an engine connect through the tunnel of the settings, if there is one; TLS is verified for the URL's host.
 
     Raises:
         SettingsError: The setting is not host:port, or the engine's driver cannot be given another address.
@@ -56,6 +55,6 @@ def _open(address: tuple[str, int]) -> socket.socket:
         return socket.create_connection(address, _SECONDS)
     except OSError as error:
         raise SourceError(
-            f"nothing answers at {address[0]}:{address[1]}, where {TUNNEL} says that a tunnel to the database listens: "
+            f"cannot connect to {address[0]}:{address[1]}, the tunnel to the database in {TUNNEL}: "
             f"{error}; start the port forwarding first"
         ) from error

@@ -1,4 +1,4 @@
-"""What a database's value is on its way: the declared kind of its column decides, not the type a driver gives it."""
+"""Converts a database's values to JSON by the declared kind of their column, not by the driver's type."""
 
 import json
 import math
@@ -10,31 +10,31 @@ from decimal import Decimal
 from pinterest_pipeline.entities import Kind
 from pinterest_pipeline.post.records import decimal_number, exact_number, timestamp_text
 
-# Python refuses to read integers of more digits.
-_WHOLE = re.compile(r"-?\d{1,4000}", re.ASCII)
+# Python's limit for parsing integers.
+_INTEGER = re.compile(r"-?\d{1,4000}", re.ASCII)
 _REAL = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _EXACT_TO = 2**53
-# SQLAlchemy writes every timestamp into SQLite with six digits of fraction; none of them means none.
+# SQLAlchemy writes every timestamp to SQLite with six fractional digits, even without a fraction.
 _NO_FRACTION = ".000000"
 
 
 def value_of_kind(value: object, kind: Kind) -> object:
-    """Return a value as its column's kind is written in JSON; what is no value of that kind stays as it is.
+    """Return a value in the JSON form of its column's kind; a value of another kind is returned unchanged.
 
-    Bytes are read as UTF-8; those that are none become the code points of `surrogateescape`.
+    Bytes are decoded as UTF-8; invalid ones become the code points of `surrogateescape`.
     """
     if isinstance(value, bytes | bytearray | memoryview):
         value = bytes(value).decode("utf-8", errors="surrogateescape")
     return None if value is None else _WRITERS[kind](value)
 
 
-def _whole(value: object) -> object:
+def _integer(value: object) -> object:
     match value:
         case bool():
             return int(value)
         case float() if value.is_integer() and abs(value) <= _EXACT_TO:
             return int(value)
-        case str() if _WHOLE.fullmatch(value):
+        case str() if _INTEGER.fullmatch(value):
             return int(value)
         case _:
             return _number(value)
@@ -70,7 +70,7 @@ def _text(value: object) -> object:
             return value
 
 
-def _moment(value: object) -> object:
+def _timestamp(value: object) -> object:
     match value:
         case date():
             return timestamp_text(value)
@@ -81,10 +81,10 @@ def _moment(value: object) -> object:
 
 
 _WRITERS: dict[Kind, Callable[[object], object]] = {
-    Kind.INTEGER: _whole,
-    Kind.FLAG: _whole,
+    Kind.INTEGER: _integer,
+    Kind.FLAG: _integer,
     Kind.REAL: _real,
     Kind.TEXT: _text,
     Kind.COUNT: _text,
-    Kind.TIMESTAMP: _moment,
+    Kind.TIMESTAMP: _timestamp,
 }
