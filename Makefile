@@ -1,9 +1,9 @@
-# `make` lists the targets. Everything a target needs is installed by it: uv into .tools, packages into .venv.
+# `make` lists the targets. Each target installs what it needs: uv into .tools, packages into .venv.
 
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --frozen --quiet
 export PYTHONUTF8 = 1
-# The bundle builds its wheel by `uv`, whoever put that here.
+# The bundle builds its wheel with `uv`, which may be the one in .tools.
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 
 .DEFAULT_GOAL := help
@@ -15,7 +15,7 @@ help:  ## list the targets
 demo: setup java  ## run the whole pipeline on this machine: rows, Kafka, Kinesis, Spark, answers, report
 	@$(RUN) python scripts/demo.py $(ARGS)
 
-test: setup java servers scanner airflow-setup nutter-setup lint types  ## lint, types and all tests, with real servers, and what they cost
+test: setup java servers scanner airflow-setup nutter-setup lint types  ## lint, types and all tests, with real servers, and their cost
 ifdef ARGS
 	$(RUN) pytest $(ARGS)
 else
@@ -28,25 +28,25 @@ endif
 fast: setup lint types  ## lint, types and the tests that need no server and no Spark
 	$(RUN) python -m pytest -p tests.support.without_spark tests/unit tests/bundle $(ARGS)
 
-kills: setup java  ## kill the stream's driver at twenty moments: no record lost, none twice
+kills: setup java  ## kill the stream's driver at twenty points: no record lost or duplicated
 	KILLS=20 $(RUN) pytest tests/faults/test_stream_kill.py $(ARGS)
 
-faults: setup java  ## the fault tests ten times, while two endless loops keep the machine busy
+faults: setup java  ## run the fault tests ten times, with two busy loops as load
 	$(RUN) python -m tests.support.under_load --times 10 -- $(RUN) pytest tests/faults $(ARGS)
 
-airflow: airflow-setup  ## the DAG in the Airflow that MWAA runs, in an environment of its own
+airflow: airflow-setup  ## test the DAG in the Airflow version of MWAA, in its own environment
 	.venvs/airflow/bin/python -m pytest -c tests/airflow/pytest.ini tests/airflow
 
-# Of Spark's tests those that share no files and no streams with it.
+# The Spark tests that share no files and no streams with Spark.
 IN_A_WORKSPACE := $(addprefix tests/spark/test_,answers.py cleaning.py cleaning_properties.py credentials.py tables.py)
 CATALOG ?= main
 
-test-workspace:  ## the Spark tests that need nothing of this machine, in a workspace, in schemas of their own in CATALOG=main
+test-workspace:  ## run the Spark tests that need no local file or stream in a workspace, in their own schemas in CATALOG=main
 	@scripts/setup.sh python
 	@UV_PROJECT_ENVIRONMENT=.venvs/connect $(UV) sync --frozen --quiet --python 3.12 --only-group connect
 	@PYTHONPATH=src:packages/spark_kinesis/src .venvs/connect/bin/python -m pytest --spark=workspace --catalog=$(CATALOG) $(IN_A_WORKSPACE) $(ARGS)
 
-lint: setup  ## formatting, lint, and the rules of who may import whom
+lint: setup  ## formatting, lint, and the import rules
 	$(RUN) ruff format --check
 	$(RUN) ruff check
 	$(RUN) lint-imports --no-cache --no-logo
@@ -57,7 +57,7 @@ types: setup  ## mypy --strict
 bench: setup java  ## measure, and write docs/benchmarks.md
 	$(RUN) python -m benchmarks.run $(ARGS)
 
-docs: setup  ## write the generated documents anew
+docs: setup  ## regenerate the generated files
 	$(RUN) python scripts/data_dictionary.py
 	$(RUN) python scripts/table_definitions.py
 	$(RUN) python scripts/api_models.py
@@ -66,7 +66,7 @@ docs: setup  ## write the generated documents anew
 wheel: setup  ## build the wheel that goes to Databricks
 	$(UV) build --quiet --wheel --clear
 
-# What `make deploy` and its companions work on; each refuses values that are missing or cannot be before it calls the CLI.
+# Used by validate, deploy, run and destroy; each rejects missing and invalid values before it calls the CLI.
 TARGET ?= dev
 JOB ?= batch
 
@@ -79,10 +79,10 @@ deploy: setup  ## deploy the bundle to TARGET=dev, staging or prod
 run: setup  ## run JOB=batch, stream, ... of the deployed TARGET
 	@$(RUN) python scripts/bundle.py run $(TARGET) $(JOB) $(ARGS)
 
-destroy: setup  ## remove what was deployed to TARGET; staging and prod keep what holds data
+destroy: setup  ## remove the deployment of TARGET; in staging and prod, resources that hold data are protected
 	@$(RUN) python scripts/bundle.py destroy $(TARGET) $(ARGS)
 
-clean:  ## remove what was built, installed and run here
+clean:  ## remove everything that was built, installed and run here
 	rm -rf .venv .venvs .tools dist packages/*/dist demo-output .pinterest .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 
 setup:
@@ -92,7 +92,7 @@ setup:
 airflow-setup: setup
 	@UV_PROJECT_ENVIRONMENT=.venvs/airflow $(UV) sync --frozen --quiet --only-group airflow
 
-# Runs notebooks/tests in a workspace; its fixtures run in tests/notebooks too.
+# nutter runs notebooks/tests in a workspace; tests/notebooks runs its fixtures too.
 nutter-setup: setup
 	@UV_PROJECT_ENVIRONMENT=.venvs/nutter $(UV) sync --frozen --quiet --only-group nutter
 

@@ -2,15 +2,15 @@
 # MAGIC %md
 # MAGIC # Explore
 # MAGIC
-# MAGIC The questions and their answers, as the last run of *publish* left them, and how the pipeline does. Each is a chart
-# MAGIC and a table. Nothing is written here.
+# MAGIC The questions with their answers from the last run of *publish*, and the pipeline's health, each as a chart and a table.
+# MAGIC This notebook writes nothing.
 # MAGIC
-# MAGIC **Run it** whenever you like once *publish* has run, on a cluster or on serverless compute. Who may read the answers,
-# MAGIC `runs` and the views can run all of it.
+# MAGIC **Run it** any time after *publish*, on a cluster or on serverless compute. It needs read access to the answers,
+# MAGIC `runs` and the views.
 
 # COMMAND ----------
 
-# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+# Deployed as files, the package is next to the notebooks; if its wheel is installed, the path stays as it is.
 import importlib.util
 import sys
 from pathlib import Path
@@ -37,7 +37,7 @@ from pinterest_pipeline.publish.results import chart, result
 
 
 def show(name):
-    """Show an answer or a measure of health: the chart, then all rows."""
+    """Show an answer or a health measure: the chart, then all rows."""
     displayHTML(chart(spark, lake, name))
     display(result(spark, lake, name))
 
@@ -46,7 +46,7 @@ def show(name):
 # MAGIC %md
 # MAGIC ## Which category is the most popular in each country?
 # MAGIC
-# MAGIC Categories that tie are all there. The chart shows the countries with the most posts, the table all of them.
+# MAGIC Ties are kept. The chart shows the countries with the most posts, the table all countries.
 
 # COMMAND ----------
 
@@ -57,7 +57,7 @@ show("q1_popular_category_by_country")
 # MAGIC %md
 # MAGIC ## How many posts did each category have each year, 2018 to 2022?
 # MAGIC
-# MAGIC Years are those of UTC.
+# MAGIC Years are in UTC.
 
 # COMMAND ----------
 
@@ -77,8 +77,7 @@ show("q2b_popular_category_by_year")
 # MAGIC %md
 # MAGIC ## Who has the most followers in each country?
 # MAGIC
-# MAGIC Users who tie are all there. The chart shows the countries whose users have the most followers, the table all
-# MAGIC of them.
+# MAGIC Ties are kept. The chart shows the countries whose users have the most followers, the table all countries.
 
 # COMMAND ----------
 
@@ -89,7 +88,7 @@ show("q3a_most_followed_user_by_country")
 # MAGIC %md
 # MAGIC ## Which country is the user with the most followers in?
 # MAGIC
-# MAGIC A user who posts from several countries names each of them.
+# MAGIC A user who posts from several countries has one row for each.
 
 # COMMAND ----------
 
@@ -109,7 +108,7 @@ show("q4_popular_category_by_age_group")
 # MAGIC %md
 # MAGIC ## What is the median follower count in each age group?
 # MAGIC
-# MAGIC Over posts: who posts twice counts twice.
+# MAGIC The median is over posts: a user with two posts counts twice.
 
 # COMMAND ----------
 
@@ -120,7 +119,7 @@ show("q5_median_followers_by_age_group")
 # MAGIC %md
 # MAGIC ## How many users joined each year, 2015 to 2020?
 # MAGIC
-# MAGIC A user is a person: the same name, age and day of joining.
+# MAGIC A user is a person, identified by name, age and joining date.
 
 # COMMAND ----------
 
@@ -149,7 +148,7 @@ show("q8_median_followers_by_joining_year_and_age_group")
 # MAGIC %md
 # MAGIC ## Newest record and records of the last 24 hours
 # MAGIC
-# MAGIC Whichever way they came.
+# MAGIC Batch and stream together.
 
 # COMMAND ----------
 
@@ -182,7 +181,7 @@ show("rows_by_day")
 # MAGIC %md
 # MAGIC ## Latency of the stream from arrival to commit, 99 of 100 records, in seconds
 # MAGIC
-# MAGIC Until the commit of the clean row, in the last seven days. Empty where nothing came through the streams.
+# MAGIC Up to the commit of the clean row, over the last seven days. Empty without records from the streams.
 
 # COMMAND ----------
 
@@ -202,7 +201,7 @@ display(result(spark, lake, "last_runs"))
 # MAGIC %md
 # MAGIC ## Every run
 # MAGIC
-# MAGIC The newest 1,000, the newest first.
+# MAGIC The latest 1,000 runs, newest first.
 
 # COMMAND ----------
 

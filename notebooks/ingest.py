@@ -2,14 +2,14 @@
 # MAGIC %md
 # MAGIC # Ingest
 # MAGIC
-# MAGIC Brings every line that is new in the sink's files into the raw tables, untouched, with the file and line it came from.
-# MAGIC What an earlier run has read is not read again: the checkpoints remember it.
+# MAGIC Appends every new line of the sink's files to the raw tables, unchanged, with its file and line number.
+# MAGIC Lines that an earlier run has read are skipped: the checkpoints record them.
 # MAGIC
 # MAGIC **Run it** after *set_up*, whenever files have landed; the task *ingest* of the job *batch* does the same every night.
 
 # COMMAND ----------
 
-# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+# Deployed as files, the package is next to the notebooks; if its wheel is installed, the path stays as it is.
 import importlib.util
 import sys
 from pathlib import Path
@@ -17,8 +17,8 @@ from pathlib import Path
 if importlib.util.find_spec("pinterest_pipeline") is None:
     sys.path.append(str(Path.cwd().parent / "src"))
 
-    # The function that handles a batch runs in another process, which does not know that folder: the package travels
-    # with the function instead.
+    # The batch function runs in another process, which cannot import from that folder: the package is pickled with the
+    # function instead.
     import pinterest_pipeline
     from pyspark import cloudpickle
 
@@ -28,10 +28,10 @@ if importlib.util.find_spec("pinterest_pipeline") is None:
 
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "pinterest", "Schema")
-dbutils.widgets.text("prefix", "pinterest", "Deployment id, the start of the topics' names")
+dbutils.widgets.text("prefix", "pinterest", "Deployment id, prefix of the topic names")
 dbutils.widgets.text("landing", "/Volumes/main/pinterest/landing", "Landing")
 dbutils.widgets.text("checkpoints", "/Volumes/main/pinterest/checkpoints", "Checkpoints")
-dbutils.widgets.dropdown("reader", "auto_loader", ["auto_loader", "files"], "How new files are found")
+dbutils.widgets.dropdown("reader", "auto_loader", ["auto_loader", "files"], "File discovery")
 
 # COMMAND ----------
 
@@ -58,9 +58,9 @@ ingest_landing(spark, lake, names, landing, checkpoints, reader)
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What each run brought in
+# MAGIC ## Rows ingested by each run
 # MAGIC
-# MAGIC The newest 1,000, the newest first; a run that found nothing new leaves no row.
+# MAGIC The latest 1,000 runs, newest first; a run without new lines adds no row.
 
 # COMMAND ----------
 
@@ -71,7 +71,7 @@ display(runs.orderBy("finished_at", ascending=False).limit(1000))
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What arrived in the last 24 hours
+# MAGIC ## Records of the last 24 hours
 # MAGIC
 # MAGIC Batch and stream together.
 
@@ -84,7 +84,7 @@ displayHTML(chart(spark, lake, "newest_records"))
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## Some records as they arrived
+# MAGIC ## Sample of raw records
 
 # COMMAND ----------
 

@@ -2,15 +2,15 @@
 # MAGIC %md
 # MAGIC # Publish
 # MAGIC
-# MAGIC Answers the questions from the clean tables: one SQL file and one Delta table each. Where nothing has changed since the
-# MAGIC last time, nothing is written.
+# MAGIC Computes the answers from the clean tables: one SQL file and one Delta table for each. An answer without changes is not
+# MAGIC written.
 # MAGIC
-# MAGIC **Run it** after *refine* or *stream*, when the answers are to have what is new; the task *publish* of the job *batch*
-# MAGIC does the same every night.
+# MAGIC **Run it** after *refine* or *stream* to update the answers; the task *publish* of the job *batch* does the same every
+# MAGIC night.
 
 # COMMAND ----------
 
-# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+# Deployed as files, the package is next to the notebooks; if its wheel is installed, the path stays as it is.
 import importlib.util
 import sys
 from pathlib import Path
@@ -40,9 +40,9 @@ publish(spark, lake)
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What each run wrote
+# MAGIC ## Rows written by each run
 # MAGIC
-# MAGIC The newest 1,000, the newest first.
+# MAGIC The latest 1,000 runs, newest first.
 
 # COMMAND ----------
 
@@ -55,7 +55,7 @@ display(runs.orderBy("finished_at", ascending=False).limit(1000))
 # MAGIC %md
 # MAGIC ## The answers
 # MAGIC
-# MAGIC In the order of the questions; the notebook `explore` draws them, each under its question.
+# MAGIC In the order of the questions; the notebook `explore` shows each as a chart under its question.
 
 # COMMAND ----------
 

@@ -2,17 +2,16 @@
 # MAGIC %md
 # MAGIC # Refine
 # MAGIC
-# MAGIC Turns what is new in the raw tables into clean rows, one for each key: the newest record wins. A record that cannot be
-# MAGIC a clean row goes to quarantine, as it arrived, with every reason. What came through Kinesis is left to the notebook
-# MAGIC `stream`.
+# MAGIC Validates new raw records and merges them into the clean tables, one row for each key: the newest record wins. An invalid
+# MAGIC record goes to quarantine, unchanged, with every reason. The notebook `stream` processes the records from Kinesis.
 # MAGIC
 # MAGIC **Run it** after *ingest*; the task *refine* of the job *batch* does the same every night.
 # MAGIC
-# MAGIC **Replay** sends all of quarantine through the rules again, for the day when a rule has changed.
+# MAGIC **Replay** validates all records in quarantine again; use it after a rule has changed.
 
 # COMMAND ----------
 
-# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+# Deployed as files, the package is next to the notebooks; if its wheel is installed, the path stays as it is.
 import importlib.util
 import sys
 from pathlib import Path
@@ -20,8 +19,8 @@ from pathlib import Path
 if importlib.util.find_spec("pinterest_pipeline") is None:
     sys.path.append(str(Path.cwd().parent / "src"))
 
-    # The function that handles a batch runs in another process, which does not know that folder: the package travels
-    # with the function instead.
+    # The batch function runs in another process, which cannot import from that folder: the package is pickled with the
+    # function instead.
     import pinterest_pipeline
     from pyspark import cloudpickle
 
@@ -59,9 +58,9 @@ if dbutils.widgets.get("replay") == "yes":
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What each run did
+# MAGIC ## Rows processed by each run
 # MAGIC
-# MAGIC Rows read, kept, sent to quarantine and replaced by a newer one; the newest 1,000 runs, the newest first.
+# MAGIC Rows read, kept, rejected and replaced by a newer one; the latest 1,000 runs, newest first.
 
 # COMMAND ----------
 
@@ -75,7 +74,7 @@ display(runs.orderBy("finished_at", ascending=False).limit(1000))
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## Some clean rows
+# MAGIC ## Sample of clean rows
 
 # COMMAND ----------
 
@@ -87,9 +86,9 @@ for entity in ENTITIES:
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What was rejected, and why
+# MAGIC ## Rejected records and their reasons
 # MAGIC
-# MAGIC All of quarantine by rule, then some of its records as they arrived.
+# MAGIC All of quarantine by rule, then a sample of its records, unchanged.
 
 # COMMAND ----------
 

@@ -2,23 +2,23 @@
 # MAGIC %md
 # MAGIC # Set up
 # MAGIC
-# MAGIC Makes the Delta tables and the views on them, and opens the way to the files that the Kafka sink wrote to S3.
+# MAGIC Creates the Delta tables and their views, and gives access to the files that the Kafka sink wrote to S3.
 # MAGIC
-# MAGIC **Run it** once for a deployment, before all other notebooks; it is safe to run again. The task *tables* of the job
-# MAGIC *batch* makes the same tables and views.
+# MAGIC **Run it** once for each deployment, before all other notebooks; it is safe to run again. The task *tables* of the job
+# MAGIC *batch* creates the same tables and views.
 # MAGIC
-# MAGIC | Access | What happens |
+# MAGIC | Access | Effect |
 # MAGIC |---|---|
-# MAGIC | `volume` | Nothing: the bundle has made the volume on top of an external location. This is the way to choose. |
-# MAGIC | `mount` | Legacy, classic compute only: the bucket is mounted at **Landing** with AWS keys. Once, however often this runs; another bucket takes the place of the first. |
-# MAGIC | `unmount` | The mount is taken away; the bucket keeps its files. |
+# MAGIC | `volume` | None: the bundle has created the volume on an external location. Recommended. |
+# MAGIC | `mount` | Legacy, classic compute only: mounts the bucket at **Landing** with AWS keys, if it is not mounted yet; a different bucket replaces the first. |
+# MAGIC | `unmount` | Removes the mount; the bucket keeps its files. |
 # MAGIC
-# MAGIC The keys come from the secret scope, or where none is named from the Delta table of the uploaded credential file
-# MAGIC (columns `Access key ID` and `Secret access key`). They are never shown, and not needed again once the bucket is mounted.
+# MAGIC The keys come from the secret scope or, without one, from the Delta table of the uploaded credentials file
+# MAGIC (columns `Access key ID` and `Secret access key`). They are never shown, and not needed once the bucket is mounted.
 
 # COMMAND ----------
 
-# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+# Deployed as files, the package is next to the notebooks; if its wheel is installed, the path stays as it is.
 import importlib.util
 import sys
 from pathlib import Path
@@ -47,9 +47,9 @@ lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## The tables and views
+# MAGIC ## Tables and views
 # MAGIC
-# MAGIC Made where they are missing. Columns that the declaration has gained are added; rows stay as they are.
+# MAGIC Missing ones are created. New columns of the declaration are added; rows do not change.
 
 # COMMAND ----------
 
@@ -66,7 +66,7 @@ display(spark.sql(f"SHOW TABLES IN {lake.full_schema}"))
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## The files
+# MAGIC ## Files
 
 # COMMAND ----------
 
@@ -90,7 +90,7 @@ if access == "unmount":
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC What lies there now; after `unmount`, what is still mounted.
+# MAGIC The landed files; after `unmount`, the remaining mounts.
 
 # COMMAND ----------
 

@@ -2,20 +2,20 @@
 # MAGIC %md
 # MAGIC # Stream
 # MAGIC
-# MAGIC Brings the records of the Kinesis streams into the raw tables, and what came that way on to clean rows or quarantine.
-# MAGIC What an earlier run has read is not read again: the checkpoints remember it, also between this notebook and the jobs.
+# MAGIC Ingests the records of the Kinesis streams into the raw tables, and validates them into the clean tables or quarantine.
+# MAGIC Records that an earlier run has read are skipped: the checkpoints, shared with the jobs, record them.
 # MAGIC
-# MAGIC | Trigger | What happens |
+# MAGIC | Trigger | Effect |
 # MAGIC |---|---|
-# MAGIC | `available_now` | What is in the streams now is brought in, and the cell ends. The only way on serverless compute. |
-# MAGIC | `continuous` | Records are brought in as they come, until you cancel the cell. Not on serverless compute. |
+# MAGIC | `available_now` | Processes the available records, then the cell ends. The only trigger for serverless compute. |
+# MAGIC | `continuous` | Processes records as they arrive, until you cancel the cell. Not for serverless compute. |
 # MAGIC
-# MAGIC **Run it** after *set_up*, to bring records into the clean tables without a job. Pause the jobs *stream* and
-# MAGIC *stream-serverless* first: they use the same checkpoints.
+# MAGIC **Run it** after *set_up*, to process the streams without a job. Pause the jobs *stream* and *stream-serverless*
+# MAGIC first: they use the same checkpoints.
 
 # COMMAND ----------
 
-# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+# Deployed as files, the package is next to the notebooks; if its wheel is installed, the path stays as it is.
 import importlib.util
 import sys
 from pathlib import Path
@@ -23,8 +23,8 @@ from pathlib import Path
 if importlib.util.find_spec("pinterest_pipeline") is None:
     sys.path.append(str(Path.cwd().parent / "src"))
 
-    # The function that handles a batch runs in another process, which does not know that folder: the package travels
-    # with the function instead.
+    # The batch function runs in another process, which cannot import from that folder: the package is pickled with the
+    # function instead.
     import pinterest_pipeline
     from pyspark import cloudpickle
 
@@ -34,13 +34,13 @@ if importlib.util.find_spec("pinterest_pipeline") is None:
 
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "pinterest", "Schema")
-dbutils.widgets.text("prefix", "pinterest", "Deployment id, inside the streams' names")
+dbutils.widgets.text("prefix", "pinterest", "Deployment id, part of the stream names")
 dbutils.widgets.text("checkpoints", "/Volumes/main/pinterest/checkpoints", "Checkpoints")
-dbutils.widgets.text("region", "", "AWS region of the streams (empty: the workspace's)")
-dbutils.widgets.text("service_credential", "", "Service credential that may read them")
+dbutils.widgets.text("region", "", "AWS region of the streams (empty: the workspace's region)")
+dbutils.widgets.text("service_credential", "", "Service credential for the streams")
 dbutils.widgets.text("endpoint", "", "Kinesis endpoint (emulators only)")
 dbutils.widgets.dropdown("trigger", "available_now", ["available_now", "continuous"], "Trigger")
-dbutils.widgets.text("interval_seconds", "10", "Continuous: seconds between two batches")
+dbutils.widgets.text("interval_seconds", "10", "Continuous: trigger interval in seconds")
 
 # COMMAND ----------
 
@@ -81,9 +81,9 @@ if trigger == "continuous":
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What has come through the streams so far
+# MAGIC ## Rows from the streams so far
 # MAGIC
-# MAGIC Rows that each stage has read, kept, sent to quarantine, and replaced by a newer one.
+# MAGIC Rows that each stage has read, kept, rejected, and replaced by a newer one.
 
 # COMMAND ----------
 
@@ -95,10 +95,10 @@ display(streamed.groupBy("stage", "subject").sum(*counts).orderBy("stage", "subj
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## How late each batch was
+# MAGIC ## Latency of each batch
 # MAGIC
-# MAGIC Seconds from a record's arrival in its stream to the commit of the stage, for half of the records and for 99 of 100; the
-# MAGIC newest 1,000 batches, the newest first. The chart has the last seven days.
+# MAGIC Seconds from a record's arrival in its stream to the commit of the stage, as p50 and p99; the latest 1,000 batches,
+# MAGIC newest first. The chart covers the last seven days.
 
 # COMMAND ----------
 
@@ -112,7 +112,7 @@ display(streamed.select(*late).orderBy("finished_at", ascending=False).limit(100
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What was rejected, and why
+# MAGIC ## Rejected records and their reasons
 
 # COMMAND ----------
 

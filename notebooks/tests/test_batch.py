@@ -2,11 +2,11 @@
 # MAGIC %md
 # MAGIC # Test the batch notebooks
 # MAGIC
-# MAGIC Lands ten records as the Kafka sink does, runs `set_up`, `ingest`, `refine`, `publish` and `explore` on them, and
-# MAGIC looks into the tables after each. One record is no JSON.
+# MAGIC Lands ten records as the Kafka sink does, runs `set_up`, `ingest`, `refine`, `publish` and `explore`, and checks the
+# MAGIC tables after each. One record is not JSON.
 # MAGIC
-# MAGIC **Run it** by `nutter run`, on a cluster, after a change of the code or the runtime. It makes a schema and a folder
-# MAGIC that nobody else uses, and removes both.
+# MAGIC **Run it** with `nutter run`, on a cluster, after a change of the code or the runtime. It creates its own schema and
+# MAGIC folder, and removes both.
 
 # COMMAND ----------
 
@@ -14,7 +14,7 @@
 
 # COMMAND ----------
 
-# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+# Deployed as files, the package is next to the notebooks; if its wheel is installed, the path stays as it is.
 import importlib.util
 import sys
 from pathlib import Path
@@ -25,9 +25,9 @@ if importlib.util.find_spec("pinterest_pipeline") is None:
 # COMMAND ----------
 
 dbutils.widgets.text("catalog", "main", "Catalog")
-dbutils.widgets.text("schema", "pinterest_test", "Start of the name of the schema that is made")
-dbutils.widgets.text("folder", "/Volumes/main/pinterest/checkpoints", "Folder in which a folder is made")
-dbutils.widgets.dropdown("reader", "auto_loader", ["auto_loader", "files"], "How new files are found")
+dbutils.widgets.text("schema", "pinterest_test", "Name prefix of the test schema")
+dbutils.widgets.text("folder", "/Volumes/main/pinterest/checkpoints", "Parent of the test folder")
+dbutils.widgets.dropdown("reader", "auto_loader", ["auto_loader", "files"], "File discovery")
 
 # COMMAND ----------
 
@@ -45,7 +45,7 @@ reader = dbutils.widgets.get("reader")
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## The records
+# MAGIC ## Records
 
 # COMMAND ----------
 
@@ -93,9 +93,9 @@ def land(entity, start, lines):
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## The tests
+# MAGIC ## Tests
 # MAGIC
-# MAGIC One after the other, in the order of their names.
+# MAGIC They run in the order of their names.
 
 # COMMAND ----------
 
@@ -107,7 +107,7 @@ MINUTES = 60
 
 
 class Batch(NutterFixture):
-    """What each notebook leaves in the tables."""
+    """The tables after each notebook."""
 
     def open(self, name, **typed):
         place = {"catalog": lake.catalog, "schema": lake.schema} | typed
@@ -166,7 +166,7 @@ class Batch(NutterFixture):
 result = Batch().execute_tests()
 print(result.to_string())
 
-# The results go to nutter pickled, which Spark's own errors cannot be.
+# nutter pickles the results, and Spark's errors cannot be pickled.
 for each in result.test_results.results:
     each.exception = each.exception and Exception(str(each.exception))
 

@@ -2,11 +2,11 @@
 # MAGIC %md
 # MAGIC # Test the notebook stream
 # MAGIC
-# MAGIC Brings all that the Kinesis streams of a deployment still hold into tables of its own. The deployment's tables and
-# MAGIC checkpoints stay as they are.
+# MAGIC Ingests all records in the Kinesis streams of a deployment into its own tables. The deployment's tables and
+# MAGIC checkpoints do not change.
 # MAGIC
-# MAGIC **Run it** by `nutter run`, on a cluster, with records in each stream: `scripts/post_stream.py` sends some. It makes a
-# MAGIC schema and a folder that nobody else uses, and removes both.
+# MAGIC **Run it** with `nutter run`, on a cluster, with records in each stream: `scripts/post_stream.py` posts some. It creates
+# MAGIC its own schema and folder, and removes both.
 
 # COMMAND ----------
 
@@ -14,7 +14,7 @@
 
 # COMMAND ----------
 
-# Deployed as files, the package lies beside the notebooks; where its wheel is installed nothing is added.
+# Deployed as files, the package is next to the notebooks; if its wheel is installed, the path stays as it is.
 import importlib.util
 import sys
 from pathlib import Path
@@ -25,11 +25,11 @@ if importlib.util.find_spec("pinterest_pipeline") is None:
 # COMMAND ----------
 
 dbutils.widgets.text("catalog", "main", "Catalog")
-dbutils.widgets.text("schema", "pinterest_test", "Start of the name of the schema that is made")
-dbutils.widgets.text("folder", "/Volumes/main/pinterest/checkpoints", "Folder in which a folder is made")
-dbutils.widgets.text("prefix", "pinterest", "Deployment id, inside the streams' names")
-dbutils.widgets.text("region", "", "AWS region of the streams (empty: the workspace's)")
-dbutils.widgets.text("service_credential", "", "Service credential that may read them")
+dbutils.widgets.text("schema", "pinterest_test", "Name prefix of the test schema")
+dbutils.widgets.text("folder", "/Volumes/main/pinterest/checkpoints", "Parent of the test folder")
+dbutils.widgets.text("prefix", "pinterest", "Deployment id, part of the stream names")
+dbutils.widgets.text("region", "", "AWS region of the streams (empty: the workspace's region)")
+dbutils.widgets.text("service_credential", "", "Service credential for the streams")
 dbutils.widgets.text("endpoint", "", "Kinesis endpoint (emulators only)")
 
 # COMMAND ----------
@@ -48,7 +48,7 @@ streams = {name: dbutils.widgets.get(name) for name in ("prefix", "region", "ser
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## The test
+# MAGIC ## Test
 
 # COMMAND ----------
 
@@ -63,7 +63,7 @@ MINUTES = 60
 
 
 class Stream(NutterFixture):
-    """What the notebook leaves in the tables."""
+    """The tables after the notebook."""
 
     def open(self):
         place = {"catalog": lake.catalog, "schema": lake.schema, "checkpoints": str(folder)}
@@ -100,7 +100,7 @@ class Stream(NutterFixture):
 result = Stream().execute_tests()
 print(result.to_string())
 
-# The results go to nutter pickled, which Spark's own errors cannot be.
+# nutter pickles the results, and Spark's errors cannot be pickled.
 for each in result.test_results.results:
     each.exception = each.exception and Exception(str(each.exception))
 
