@@ -1,4 +1,4 @@
-"""What must hold for a bundle; each check returns what it found wrong, in words, and nothing where all is well."""
+"""Checks of a bundle; each returns the faults that it found as text, or nothing."""
 
 import io
 import re
@@ -32,7 +32,7 @@ CHAINS = {
     "upkeep": ["tables", "upkeep"],
 }
 TRIGGERS = {"batch": "schedule", "stream": "continuous", "stream_serverless": "schedule", "upkeep": "schedule"}
-"""The jobs that nobody starts, and what starts them."""
+"""The jobs that a trigger starts, and the kind of trigger."""
 DISTRIBUTION = "pinterest-pipeline"
 WHEELS = "dist/*.whl"
 
@@ -62,7 +62,7 @@ _HARD_CODED = {
 
 
 def shape(bundle: Bundle) -> list[str]:
-    """Every resource is of a known kind and has the shape that the official models give that kind."""
+    """Every resource is of a known kind and matches the official model of that kind."""
     return [fault for kind, resources in bundle.config["resources"].items() for fault in _shape_faults(kind, resources)]
 
 
@@ -75,7 +75,7 @@ def _shape_faults(kind: str, resources: Mapping[str, Tree]) -> Iterator[str]:
 
 
 def files(bundle: Bundle) -> list[str]:
-    """Every included file holds one resource and is called <key>.<kind>.yml; no two kinds have a key in common."""
+    """Every included file holds one resource and is named <key>.<kind>.yml; no two kinds share a key."""
     keys = [key for resources in bundle.config["resources"].values() for key in resources]
     faults = [f"the key {key} is used twice" for key in sorted({key for key in keys if keys.count(key) > 1})]
     for path, tree in bundle.files.items():
@@ -92,7 +92,7 @@ def files(bundle: Bundle) -> list[str]:
 
 
 def paths(bundle: Bundle) -> list[str]:
-    """Every path leads to something: relative ones of the resources, and all that is synchronised."""
+    """Every path exists: relative ones of the resources, and all synchronised ones."""
     named = [bundle.root / path for path in bundle.config["sync"]["paths"]]
     named += [path.parent / text for path, tree in bundle.files.items() for text in _texts(tree) if _is_path(text)]
     there = {bundle.root / artifact["path"] / WHEELS for artifact in bundle.config["artifacts"].values()}
@@ -114,7 +114,7 @@ def _texts(tree: object) -> Iterator[str]:
 
 
 def graph(bundle: Bundle) -> list[str]:
-    """Every task depends on tasks of its job, and they run one after the other in the data's way."""
+    """Every task depends on tasks of its job, and they run one after the other along the data path."""
     jobs_there = bundle.resources("jobs")
     faults = [] if jobs_there.keys() == CHAINS.keys() else [f"expected the jobs {[*CHAINS]}, found {[*jobs_there]}"]
     for key in jobs_there.keys() & CHAINS.keys():
@@ -130,17 +130,17 @@ def _graph_faults(job: Tree, chain: list[str]) -> list[str]:
 
 
 def tasks(bundle: Bundle) -> list[Tree]:
-    """Return the tasks of all jobs that run something."""
+    """Return the tasks of all jobs that run code."""
     return [task for job in bundle.resources("jobs").values() for task in _running(job)]
 
 
 def _running(job: Tree) -> list[Tree]:
-    """Return the tasks of a job that run something: in the place of one that runs another for each input, the other."""
+    """Return the tasks of a job that run code: for a for-each task, its inner task."""
     return [task.get("for_each_task", {}).get("task", task) for task in job["tasks"]]
 
 
 def for_each(bundle: Bundle) -> list[str]:
-    """A task that runs for each of many takes them from a task that it waits for, and gives each to what it runs."""
+    """A for-each task takes its inputs from a task that it depends on, and passes each to its inner task."""
     faults = []
     for job in bundle.resources("jobs").values():
         for task in job["tasks"]:
@@ -156,12 +156,12 @@ def for_each(bundle: Bundle) -> list[str]:
 
 
 def triggers(bundle: Bundle) -> list[str]:
-    """The jobs that nobody starts have one trigger each, and no other has; in development none of them fires."""
+    """Each triggered job has one trigger, and no other job has any; in development all are paused."""
     found = {key: _triggers(job) for key, job in bundle.resources("jobs").items()}
     expected = {key: [TRIGGERS[key]] if key in TRIGGERS else [] for key in found}
     faults = [f"{key}: expected {expected[key]}, found {found[key]}" for key in found if found[key] != expected[key]]
     if bundle.config["mode"] == "development":
-        # The CLI pauses there what says nothing about it, and nothing else.
+        # In development the CLI pauses only triggers without a status.
         awake = [key for key, job in bundle.resources("jobs").items() if "UNPAUSED" in _statuses(job)]
         faults += [f"{key} would start by itself in development" for key in awake]
     return faults
@@ -187,7 +187,7 @@ def schedule(bundle: Bundle) -> list[str]:
 
 
 def one_stream(bundle: Bundle) -> list[str]:
-    """Of the jobs that share the streams' checkpoints, one at most runs by itself."""
+    """At most one of the jobs that share the streams' checkpoints is not paused."""
     streams = {key: job for key, job in bundle.resources("jobs").items() if CHAINS.get(key) == ["stream"]}
     awake = [key for key, job in streams.items() if _statuses(job) != ["PAUSED"]]
     return [f"{' and '.join(awake)} would read the same checkpoints"] if len(awake) > 1 else []
@@ -215,7 +215,7 @@ def alerts(bundle: Bundle) -> list[str]:
 
 
 def wheel_tasks(bundle: Bundle) -> list[str]:
-    """Every task runs an entry point of the package, on compute that is there and installs the wheel."""
+    """Every task runs an entry point of the package, on declared compute that installs the wheel."""
     entry_points = distribution(DISTRIBUTION).entry_points.names
     faults = []
     for job in bundle.resources("jobs").values():
@@ -275,7 +275,7 @@ def _refusals(task: Tree, arguments: list[str]) -> list[str]:
 
 
 def places(bundle: Bundle) -> list[str]:
-    """Job parameters lead to the schema and the volumes that the bundle declares, as the target names them."""
+    """Job parameters refer to the schema and the volumes of the bundle, by the target's names."""
     schemas = {(each["catalog_name"], each["name"]) for each in bundle.resources("schemas").values()}
     volumes = {key: (each["catalog_name"], each["schema_name"]) for key, each in bundle.resources("volumes").items()}
     faults = [
@@ -286,7 +286,7 @@ def places(bundle: Bundle) -> list[str]:
         if (values["catalog"], values["schema"]) not in schemas:
             faults.append(f"{job['name']} works in {values['schema']}, which is not declared")
         for key, place in volumes.items():
-            # A task that needs a place which its job does not name is refused by `parameters`.
+            # `parameters` rejects a task that needs a path which its job does not declare.
             if (
                 key in values
                 and values[key] != f"/Volumes/{'/'.join(place)}/{bundle.resources('volumes')[key]['name']}"
@@ -322,7 +322,7 @@ def _guards_of_a_run_that_ends(job: Tree) -> dict[str, bool]:
 
 
 def continuous(bundle: Bundle) -> list[str]:
-    """A continuous job has what Databricks lets it have, a cluster of a fixed size, and backlog rules."""
+    """A continuous job has only what Databricks supports for it, a cluster of a fixed size, and backlog rules."""
     faults = []
     for job in bundle.resources("jobs").values():
         if "continuous" in job:
@@ -345,7 +345,7 @@ def _continuous_faults(job: Tree) -> Iterator[str]:
 
 
 def variables(bundle: Bundle) -> list[str]:
-    """Every variable is described and used, and nothing that sounds secret has a default."""
+    """Every variable is described and used, and no variable with a secret-like name has a default."""
     text = "".join(path.read_text(encoding="utf-8") for path in (bundle.root / "databricks.yml", *bundle.files))
     faults = [f"{name} has no description" for name, each in bundle.variables.items() if not each.get("description")]
     faults += [f"{name} is not used" for name in bundle.variables if f"${{var.{name}}}" not in text]

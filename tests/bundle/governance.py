@@ -1,4 +1,4 @@
-"""What must hold for a target as a whole: who owns it, who may do what, what can be destroyed, and its values."""
+"""Checks of a whole target: its owner, permissions, protection from destruction, and values."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ HOLDS_DATA = ("schemas", "volumes", "external_locations", "secret_scopes")
 
 
 def lifecycle(bundle: Bundle) -> list[str]:
-    """What holds data cannot be destroyed; in development everything can, so that `bundle destroy` works."""
+    """Resources that hold data are protected; in development nothing is, so that `bundle destroy` works."""
     production = bundle.config["mode"] == "production"
     return [
         f"{kind}.{key} can{'' if production else 'not'} be destroyed"
@@ -20,16 +20,16 @@ def lifecycle(bundle: Bundle) -> list[str]:
 
 
 def values(bundle: Bundle) -> list[str]:
-    """Every value can be what `make deploy` lets a variable be, and `make deploy` knows every variable."""
+    """Every value passes the rules of `make deploy`, which has a rule for every variable."""
     given = {**bundle.values}
     if bundle.config["mode"] == "development":
-        # The CLI fills these in with the person's name after they have been checked.
+        # The CLI replaces these with the user's name after the check.
         given = given | dict.fromkeys(("deployer", "job_principal"), "${workspace.current_user.userName}")
     return value_faults(bundle.written, bundle.target, given)
 
 
 def target(bundle: Bundle) -> list[str]:
-    """A production target has one copy, in the folder of a deployer who is named, and runs as a service principal."""
+    """A production target has one copy, in the folder of a named deployer, and runs as a service principal."""
     if bundle.config["mode"] != "production":
         return []
     root_path = bundle.config.get("workspace", {}).get("root_path", "")
@@ -50,7 +50,7 @@ _LEVELS = {
     "dashboards": {"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"},
     "secret_scopes": {"READ", "WRITE", "MANAGE"},
 }
-"""What the workspace knows of each kind; the official models let every level stand with every kind."""
+"""The permission levels that the workspace supports for each kind; the official models allow all of them."""
 _MINIMAL_GRANTS = {
     "schemas": {"job_principal": {"USE_SCHEMA", "CREATE_TABLE"}, "analysts": {"USE_SCHEMA"}},
     "checkpoints": {"job_principal": {"READ_VOLUME", "WRITE_VOLUME"}},
@@ -59,7 +59,7 @@ _MINIMAL_GRANTS = {
 
 
 def permissions(bundle: Bundle) -> list[str]:
-    """Permissions have levels that their kind knows; who only views reads no secret; grants are the ones needed."""
+    """Permissions have levels that their kind supports; viewers read no secret; grants are exactly the needed ones."""
     if bundle.config["mode"] == "development":
         granted = [
             key for found in bundle.config["resources"].values() for key, each in found.items() if "grants" in each
@@ -72,7 +72,7 @@ def permissions(bundle: Bundle) -> list[str]:
         for each in resource.get("permissions", [])
         if each["level"] not in levels
     ]
-    # The CLI gives the target's permissions to every resource, and on a secret scope it makes READ of CAN_VIEW.
+    # The CLI applies the target's permissions to every resource, and on a secret scope CAN_VIEW becomes READ.
     general = [(each.get("group_name"), each["level"]) for each in bundle.config["permissions"]]
     faults += [f"{group} would read secrets" for group, level in general if group and level != "CAN_RUN"]
     readers = {each.get("service_principal_name") for each in bundle.resources("secret_scopes")["keys"]["permissions"]}
@@ -91,7 +91,7 @@ def _grant_faults(bundle: Bundle) -> Iterator[str]:
 
 
 def tags(bundle: Bundle) -> list[str]:
-    """The costs of every job can be told apart by project, target and cost center."""
+    """The costs of every job are tagged with project, target and cost center."""
     expected = {"project", "target", "cost_center"}
     return [
         f"{key} has the tags {each['tags']}"

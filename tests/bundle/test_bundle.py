@@ -1,4 +1,4 @@
-"""The bundle holds together in every target, and each check that says so can also say no."""
+"""The bundle passes every check in every target, and a broken bundle fails each check."""
 
 import shutil
 from importlib.metadata import version
@@ -47,7 +47,7 @@ def test_there_are_three_targets() -> None:
 
 @pytest.mark.parametrize("target", targets(ROOT))
 @pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
-def test_the_bundle_holds_together(check: checks.Check, target: str) -> None:
+def test_the_bundle_passes_every_check(check: checks.Check, target: str) -> None:
     assert check(load(ROOT, target)) == []
 
 
@@ -191,7 +191,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("check", "file", "old", "new", "finding"), BROKEN)
-def test_a_broken_bundle_is_found_out(
+def test_a_broken_bundle_fails_its_check(
     copy: Path, check: checks.Check, file: str, old: str, new: str, finding: str
 ) -> None:
     break_it(copy, file, old, new)
@@ -222,7 +222,7 @@ BROKEN_IN_PRODUCTION = [
 
 
 @pytest.mark.parametrize(("check", "file", "old", "new", "finding"), BROKEN_IN_PRODUCTION)
-def test_a_broken_production_target_is_found_out(
+def test_a_broken_production_target_fails_its_check(
     copy: Path, check: checks.Check, file: str, old: str, new: str, finding: str
 ) -> None:
     break_it(copy, file, old, new)
@@ -231,14 +231,14 @@ def test_a_broken_production_target_is_found_out(
 
 
 @pytest.mark.parametrize("reference", ["var.catalogue", "resources.schemas.posts.name", "bundle.owner", "cluster.id"])
-def test_a_reference_to_nothing_is_refused(copy: Path, reference: str) -> None:
+def test_a_dangling_reference_is_rejected(copy: Path, reference: str) -> None:
     break_it(copy, SCHEMA, "${var.catalog}", f"${{{reference}}}")
 
     with pytest.raises(BundleError, match="refers to nothing"):
         load(copy, "dev")
 
 
-def test_a_target_cannot_set_a_variable_that_is_not_declared(copy: Path) -> None:
+def test_a_target_cannot_set_an_undeclared_variable(copy: Path) -> None:
     break_it(copy, MAIN, "prefix: pinterest-dev", "prefiks: pinterest-dev")
 
     with pytest.raises(BundleError, match="prefiks"):
@@ -246,20 +246,20 @@ def test_a_target_cannot_set_a_variable_that_is_not_declared(copy: Path) -> None
 
 
 @pytest.mark.parametrize("merged", ["{max_retries: 2}", "&own {max_retries: 2}", "attempts"])
-def test_a_merge_of_anything_but_aliases_is_refused(copy: Path, merged: str) -> None:
+def test_a_merge_of_anything_but_aliases_is_rejected(copy: Path, merged: str) -> None:
     break_it(copy, JOB, "<<: *attempts", f"<<: {merged}")
 
     with pytest.raises(BundleError, match="behind <<"):
         load(copy, "dev")
 
 
-def test_a_merge_of_a_list_of_aliases_is_one_of_them_all(copy: Path) -> None:
+def test_a_merge_of_a_list_of_aliases_merges_all_of_them(copy: Path) -> None:
     break_it(copy, JOB, "<<: *attempts", "<<: [*attempts]")
 
     assert load(copy, "dev").resources("jobs") == load(ROOT, "dev").resources("jobs")
 
 
-def test_the_runtime_of_the_stream_has_the_spark_that_the_tests_run() -> None:
+def test_the_stream_runtime_has_the_spark_version_of_the_tests() -> None:
     sparks = {"17.3.x-scala2.13": "4.0", "18.x-scala2.13": "4.1"}  # the LTS versions with Spark 4
     assert version("pyspark").startswith(sparks[load(ROOT, "prod").values["stream_spark_version"]])
 

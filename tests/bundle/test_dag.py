@@ -1,4 +1,4 @@
-"""Airflow's DAG and the bundle say the same of the batch job: its name, when it runs, its tasks and their order."""
+"""Airflow's DAG and the bundle agree about the batch job: its name, schedule, tasks and their order."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ DAG = INFRASTRUCTURE / "dags" / "pinterest_batch.py"
 
 
 def constants(text: str) -> dict[str, object]:
-    """Return the DAG's constants; Airflow is in an environment of its own, so the file is read and not run."""
+    """Return the DAG's constants; Airflow has its own environment, so the file is parsed and not run."""
     found: dict[str, object] = {}
     for node in ast.parse(text).body:
         match node:
@@ -27,14 +27,14 @@ def constants(text: str) -> dict[str, object]:
 
 
 def cron(quartz: str) -> str:
-    """Return a Quartz expression as cron writes it: no seconds, and a day that is not said is any day."""
+    """Return a Quartz expression in cron syntax: without seconds, and `?` becomes `*`."""
     second, minute, hour, day, month, weekday = quartz.split()
     assert second == "0", f"cron knows no seconds: {quartz}"
     return " ".join([minute, hour, *("*" if field == "?" else field for field in (day, month, weekday))])
 
 
 def differences(text: str, bundle: Bundle) -> list[str]:
-    """Return what the DAG says that the bundle does not."""
+    """Return the differences between the DAG and the bundle."""
     dag, job = constants(text), bundle.resources("jobs")["batch"]
     needs = {task["task_key"]: [need["task_key"] for need in task.get("depends_on", [])] for task in job["tasks"]}
     order = tuple(TopologicalSorter(needs).static_order())
@@ -51,7 +51,7 @@ def prod() -> Bundle:
     return load(ROOT, "prod")
 
 
-def test_the_dag_says_what_the_bundle_says(prod: Bundle) -> None:
+def test_the_dag_agrees_with_the_bundle(prod: Bundle) -> None:
     assert differences(DAG.read_text(encoding="utf-8"), prod) == []
     assert prod.resources("jobs")["batch"]["schedule"]["timezone_id"] == "UTC"
 
@@ -65,14 +65,14 @@ def test_the_dag_says_what_the_bundle_says(prod: Bundle) -> None:
         ('("tables", "ingest", "refine", "publish")', '("tables", "ingest", "refine")', "TASKS"),
     ],
 )
-def test_a_dag_that_says_something_else_is_found_out(prod: Bundle, old: str, new: str, found: str) -> None:
+def test_a_dag_that_disagrees_with_the_bundle_is_found(prod: Bundle, old: str, new: str, found: str) -> None:
     text = DAG.read_text(encoding="utf-8")
     assert old in text
     (difference,) = differences(text.replace(old, new), prod)
     assert difference.startswith(found)
 
 
-def test_the_airflow_that_runs_it_here_is_the_one_on_mwaa() -> None:
+def test_the_local_airflow_has_the_version_of_mwaa() -> None:
     template = templates.load("airflow")
     version = template["Parameters"]["AirflowVersion"]["Default"]
     requirements = (INFRASTRUCTURE / "dags" / "requirements.txt").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The dashboard's file is the generated one, and its widgets refer to what is there."""
+"""The dashboard's file is the generated one, and its widgets refer to existing datasets and columns."""
 
 import json
 from itertools import combinations, product
@@ -22,7 +22,7 @@ def test_the_file_is_the_generated_one() -> None:
     assert file.read_text(encoding="utf-8") == dashboard(), "run: make docs"
 
 
-def test_there_is_a_page_of_answers_and_one_of_the_pipelines_health() -> None:
+def test_there_is_one_page_of_answers_and_one_of_health() -> None:
     assert [page["displayName"] for page in TREE["pages"]] == ["Answers", "Health"]
     shown = {each["widget"]["spec"]["frame"]["title"] for each in TREE["pages"][0]["layout"]}
     assert shown == {answer.title for answer in ANSWERS}
@@ -37,7 +37,7 @@ def test_names_are_unique_and_every_widget_has_its_dataset() -> None:
 
 
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget["name"])
-def test_a_widget_draws_columns_that_it_asks_for(widget: dict[str, Any]) -> None:
+def test_a_widget_draws_only_columns_that_it_queries(widget: dict[str, Any]) -> None:
     encodings = widget["spec"]["encodings"]
     drawn = encodings["columns"] if "columns" in encodings else encodings.values()
     fields = {field["name"] for field in widget["queries"][0]["query"]["fields"]}
@@ -45,7 +45,7 @@ def test_a_widget_draws_columns_that_it_asks_for(widget: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("page", TREE["pages"], ids=lambda page: page["name"])
-def test_widgets_lie_on_the_grid_and_not_on_each_other(page: dict[str, Any]) -> None:
+def test_widgets_are_on_the_grid_and_do_not_overlap(page: dict[str, Any]) -> None:
     cells = []
     for each in page["layout"]:
         place = each["position"]

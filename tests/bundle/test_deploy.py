@@ -1,4 +1,4 @@
-"""`make deploy` and its companions refuse what cannot be deployed before the Databricks CLI is called."""
+"""`make deploy` and the other bundle targets reject invalid values before they call the Databricks CLI."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ PROFILE = "arn:aws:iam::123456789012:instance-profile/pinterest"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder with the bundle's variables, and a stand-in for the CLI in it that writes down how it was called."""
+    """A folder with the bundle's variables, and a stand-in for the CLI that records its calls."""
     (tmp_path / "databricks.yml").write_bytes((ROOT / "databricks.yml").read_bytes())
     cli = tmp_path / "databricks"
     cli.write_text('#!/bin/sh\necho "$@" > called\nexit 7\n', encoding="utf-8")
@@ -81,7 +81,7 @@ CANNOT_BE = [
 
 
 @pytest.mark.parametrize(("target", "given", "message"), CANNOT_BE)
-def test_what_is_missing_or_cannot_be_is_refused_before_the_cli_is_called(
+def test_missing_and_invalid_values_are_rejected_before_the_cli_is_called(
     root: Path, target: str, given: dict[str, str], message: str
 ) -> None:
     with pytest.raises(SettingsError) as refusal:
@@ -90,18 +90,18 @@ def test_what_is_missing_or_cannot_be_is_refused_before_the_cli_is_called(
     assert called(root) == ""
 
 
-def test_every_fault_is_named_at_once(root: Path) -> None:
+def test_all_faults_are_reported_together(root: Path) -> None:
     with pytest.raises(SettingsError) as refusal:
         run(root, "prod", {"deployer": "missing", "job_principal": "missing", "schedule": "daily"})
     assert len(str(refusal.value).splitlines()) == 4
 
 
-def test_an_instance_profile_is_an_identity_of_the_cluster(root: Path) -> None:
+def test_an_instance_profile_suffices_as_identity_of_the_cluster(root: Path) -> None:
     run(root, "prod", {"kinesis_access": "", "stream_instance_profile": PROFILE})
     assert called(root)
 
 
-def test_the_overrides_file_gives_values_and_the_environment_comes_before_it(root: Path) -> None:
+def test_the_overrides_file_gives_values_and_the_environment_takes_precedence(root: Path) -> None:
     file = root / ".databricks" / "bundle" / "prod" / "variable-overrides.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"deployer": GIVEN["prod"]["deployer"], "stream_workers": 0}), encoding="utf-8")

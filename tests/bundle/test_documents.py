@@ -1,4 +1,4 @@
-"""Whoever follows a link of a document arrives, and the tutorial's rows are what it says."""
+"""Every link of a document has a target, and the tutorial's rows are as it describes them."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.support.commands import DOCUMENTS
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_rows_of_the_tutorial_are_whole_but_for_one_latitude() -> None:
+def test_the_rows_of_the_tutorial_are_valid_except_one_latitude() -> None:
     text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
     files = dict(re.findall(r"^cat > my-rows/(\w+)\.jsonl <<'ROWS'\n(.*?)^ROWS$", text, re.MULTILINE | re.DOTALL))
     wrong = []
@@ -32,7 +32,7 @@ def test_the_rows_of_the_tutorial_are_whole_but_for_one_latitude() -> None:
 
 
 def dead_links(text: str, folder: Path) -> list[str]:
-    links = re.findall(r"\]\(([^)\s:]+)\)", text)  # with a colon it is somebody else's page
+    links = re.findall(r"\]\(([^)\s:]+)\)", text)  # with a colon it is an external page
     return [link for link in links if not leads_somewhere(folder, *link.partition("#")[::2])]
 
 
@@ -45,7 +45,7 @@ def leads_somewhere(folder: Path, path: str, heading: str) -> bool:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
+def test_every_link_of_a_document_has_a_target(document: Path) -> None:
     text = document.read_text(encoding="utf-8").replace("](#", f"]({document.name}#")
     assert dead_links(text, document.parent) == []
 

@@ -1,4 +1,4 @@
-"""The Quartz validator takes what the format's reference gives as examples, and nothing near to it that is wrong."""
+"""The Quartz validator accepts the examples of the format's reference, and rejects near misses."""
 
 import pytest
 
@@ -55,10 +55,10 @@ BAD = """
 
 
 @pytest.mark.parametrize("expression", GOOD.strip().splitlines())
-def test_an_expression_of_the_reference_is_good(expression: str) -> None:
+def test_an_example_of_the_reference_is_valid(expression: str) -> None:
     assert quartz_faults(expression) == []
 
 
 @pytest.mark.parametrize("expression", BAD.strip().splitlines())
-def test_a_near_miss_is_not(expression: str) -> None:
+def test_a_near_miss_is_invalid(expression: str) -> None:
     assert quartz_faults(expression)

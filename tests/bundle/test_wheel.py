@@ -1,4 +1,4 @@
-"""The wheel that the bundle installs is built by the bundle's own command and holds what the tasks call."""
+"""The wheel, built with the bundle's own command, contains the entry points of all tasks."""
 
 import ast
 import configparser
@@ -23,7 +23,7 @@ PACKAGE = "pinterest_pipeline"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built as the bundle says but into a folder of its own."""
+    """The wheel, built with the bundle's command into a separate folder."""
     folder = tmp_path_factory.mktemp("wheel") / "dist"
     build = load(ROOT, "prod").config["artifacts"]["wheel"]["build"]
     subprocess.run([*shlex.split(build), "--out-dir", str(folder)], cwd=ROOT, check=True, capture_output=True)
@@ -32,7 +32,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
-    """No emulator, no demo, no set-up of AWS or Databricks, no source that Databricks brings itself."""
+    """No emulator, no demo, no set-up of AWS or Databricks, no data source that Databricks provides itself."""
     sources = ROOT / "src"
     files = [path for path in (sources / PACKAGE).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     held = [name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name]
@@ -40,12 +40,12 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert sorted(held) == sorted(str(path.relative_to(sources)) for path in files)
 
 
-def test_the_workspace_gets_the_notebooks_and_what_the_wheel_holds() -> None:
+def test_the_workspace_gets_the_notebooks_and_the_contents_of_the_wheel() -> None:
     assert load(ROOT, "prod").config["sync"] == {"paths": ["notebooks", f"src/{PACKAGE}"]}
 
 
 def test_the_wheel_declares_what_its_modules_import(wheel: Path) -> None:
-    """As extras, but for what Databricks' runtime brings."""
+    """As extras, except packages of Databricks' runtime."""
     declared = {Requirement(need).name for need in needs(wheel)}
     homes = packages_distributions()
 
@@ -54,7 +54,7 @@ def test_the_wheel_declares_what_its_modules_import(wheel: Path) -> None:
     assert {name for name in foreign if declared.isdisjoint(home.lower() for home in homes.get(name, []))} == set()
 
 
-def test_a_module_of_the_wheel_reads_no_file_beside_the_package(wheel: Path) -> None:
+def test_a_module_of_the_wheel_reads_no_file_outside_the_package(wheel: Path) -> None:
     assert [text for text in modules(wheel) if "__file__" in text] == []
 
 
@@ -86,7 +86,7 @@ def test_entry_points_answer_where_only_the_wheel_is_installed(wheel: Path, tmp_
     assert refusal.stderr == "upkeep needs Spark, and pyspark is not installed: run it on Databricks\n"
 
 
-def test_the_wheel_brings_nothing_that_the_workspace_has(wheel: Path) -> None:
+def test_the_wheel_depends_on_nothing_that_the_workspace_provides(wheel: Path) -> None:
     assert [need for need in needs(wheel) if "extra ==" not in need] == []
 
 
@@ -107,7 +107,7 @@ def modules(wheel: Path) -> list[str]:
 
 
 def imported(text: str) -> Iterator[str]:
-    """Yield the packages that a module imports, each by its first name."""
+    """Yield the packages that a module imports, each by its top-level name."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)

@@ -1,4 +1,4 @@
-"""The workflows bring what is tested to the targets: pinned, by OIDC, and to prod only from an approved tag."""
+"""The workflows deploy tested commits: with pinned actions, by OIDC, and to prod only from an approved tag."""
 
 import re
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def test_every_action_is_pinned_by_its_commit(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_a_workflow_of_this_repository_exists_and_takes_what_it_is_given(path: Path) -> None:
+def test_a_called_workflow_exists_and_declares_its_inputs(path: Path) -> None:
     for job in read(path)["jobs"].values():
         if "uses" in job:
             called = read(ROOT / job["uses"])["on"]["workflow_call"] or {}
@@ -48,20 +48,20 @@ def test_a_workflow_of_this_repository_exists_and_takes_what_it_is_given(path: P
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_no_long_lived_secret_is_known_to_a_workflow(path: Path) -> None:
+def test_no_workflow_uses_a_long_lived_secret(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"secrets[.\[]|access[-_]key|_TOKEN: \$\{\{ vars", text)
     assert read(path)["permissions"].get("contents") == "read"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_no_expression_is_pasted_into_a_shell(path: Path) -> None:
+def test_no_shell_script_contains_an_expression(path: Path) -> None:
     steps = [step for job in read(path)["jobs"].values() for step in job.get("steps", [])]
     # A matrix is the file's own text.
     assert [step["run"] for step in steps if re.search(r"\$\{\{(?! matrix\.)", step.get("run", ""))] == []
 
 
-def test_every_target_is_validated_and_staging_and_prod_wait_for_it_and_for_the_tests() -> None:
+def test_staging_and_prod_wait_for_the_tests_and_the_validation_of_every_target() -> None:
     jobs = read(DELIVER)["jobs"]
     assert jobs["validate"]["strategy"]["matrix"]["target"] == targets(ROOT)
     assert jobs["validate"]["with"]["action"] == "validate"
@@ -72,7 +72,7 @@ def test_every_target_is_validated_and_staging_and_prod_wait_for_it_and_for_the_
     ("target", "condition"),
     [("staging", "github.ref == 'refs/heads/main'"), ("prod", "startsWith(github.ref, 'refs/tags/v')")],
 )
-def test_main_goes_to_staging_and_a_tag_to_prod_in_its_own_environment(target: str, condition: str) -> None:
+def test_main_is_deployed_to_staging_and_a_tag_to_prod_each_in_its_environment(target: str, condition: str) -> None:
     job = read(DELIVER)["jobs"][target]
     assert (job["uses"], job["if"]) == (BUNDLE, condition)
     assert job["with"] == {"action": "deploy", "target": target, "environment": target}
@@ -85,7 +85,7 @@ def test_wheels_are_released_after_prod() -> None:
     assert release["permissions"] == {"contents": "write"}
 
 
-def test_a_workflow_gives_every_value_that_a_target_has_not() -> None:
+def test_a_workflow_sets_every_variable_without_a_default() -> None:
     bundle = read_bundle(ROOT)
     given = set(re.findall(rf"{PREFIX}(\w+)", (ROOT / BUNDLE).read_text(encoding="utf-8")))
     required = {name for name, each in bundle["variables"].items() if "default" not in each}

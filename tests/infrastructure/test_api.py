@@ -1,4 +1,4 @@
-"""The API as API Gateway gets it, and as its callers know it: open to nobody, checked, and true to its own words."""
+"""The API as deployed to API Gateway and as its callers see it: authenticated, validated, and as documented."""
 
 import asyncio
 import json
@@ -86,13 +86,13 @@ def keys(node: Tree) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("private", [True, False], ids=["through a link", "through the internet"])
-def test_what_aws_gets_is_openapi_without_any_function(private: bool) -> None:
+def test_the_deployed_document_is_openapi_without_functions(private: bool) -> None:
     document = resolved(BODY, private)
     validate(document)
     assert not {key for key in keys(document) if key.startswith("Fn::")}
 
 
-def test_the_rest_proxy_is_reached_through_the_link_where_there_is_one() -> None:
+def test_the_rest_proxy_is_reached_through_the_link_if_there_is_one() -> None:
     def connection(private: bool) -> tuple[object, object]:
         way = resolved(BODY, private)["paths"]["/{proxy+}"]["x-amazon-apigateway-any-method"]
         integration = way["x-amazon-apigateway-integration"]
@@ -103,11 +103,11 @@ def test_the_rest_proxy_is_reached_through_the_link_where_there_is_one() -> None
 
 
 @pytest.mark.parametrize(("path", "operation"), OPERATIONS)
-def test_every_method_wants_a_signature(path: str, operation: Tree) -> None:
+def test_every_method_requires_a_signature(path: str, operation: Tree) -> None:
     assert operation["security"] == [{"sigv4": []}], path
 
 
-def test_a_usage_plan_asks_every_method_for_a_key_beside_the_signature() -> None:
+def test_a_usage_plan_requires_a_key_and_the_signature_for_every_method() -> None:
     def api(requests: str) -> Tree:
         resources = json.loads(STREAMS.template.body({"MonthlyRequests": requests}))["Resources"]
         (deployment,) = (name for name in resources if name.startswith("ApiDeployment"))
@@ -117,7 +117,7 @@ def test_a_usage_plan_asks_every_method_for_a_key_beside_the_signature() -> None
     assert [operation["security"] for _, _, operation in operations(body)] == [
         [{"sigv4": [], "api_key": []}] for _ in OPERATIONS
     ]
-    # It is another state of the API, and a stage shows a state that was deployed.
+    # The content differs, and a stage serves a deployment.
     assert plain != metered
 
 
@@ -131,7 +131,7 @@ def test_every_body_and_every_parameter_is_checked(path: str, operation: Tree) -
 
 
 async def ended(call: httpx.Request, kinesis: httpx.AsyncBaseTransport, known: KnownCredentials) -> int:
-    """Return how the gateway ends this call with this Kinesis behind it."""
+    """Return how the gateway answers this call with this Kinesis as backend."""
     api = read_api(DOCUMENT.read_text(encoding="utf-8"), Deployment({"restProxy": "proxy:8082"}, REGION))
     account = Account("http://kinesis/", Credentials("local", "made-up"))
     app = application(api, known, account, httpx.AsyncClient(transport=kinesis))
@@ -148,7 +148,7 @@ def unreachable(request: httpx.Request) -> httpx.Response:
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), ON_STREAMS)
-def test_callers_see_every_status_that_is_documented_and_no_other(path: str, method: str, operation: Tree) -> None:
+def test_callers_get_only_documented_statuses_and_each_of_them(path: str, method: str, operation: Tree) -> None:
     content = operation.get("requestBody", {"content": {}})["content"]
     bodies = [json.dumps(BODIES[one["schema"]["$ref"].rpartition("/")[2]]).encode() for one in content.values()]
     anyone, body, good = KnownCredentials(), bodies[0] if bodies else b"", answering(200, "")
@@ -182,9 +182,9 @@ def cloudformation(tmp_path_factory: pytest.TempPathFactory) -> Iterator["CloudF
         yield boto3.client("cloudformation", region_name=REGION)
 
 
-# The emulator knows no VPC links, so the private way is not for it.
+# The emulator supports no VPC links, so only the public proxy is tested.
 @pytest.mark.parametrize("proxy", ["none", "public"])
-def test_cloudformation_makes_the_streams_and_the_api(cloudformation: "CloudFormationClient", proxy: str) -> None:
+def test_cloudformation_creates_the_streams_and_the_api(cloudformation: "CloudFormationClient", proxy: str) -> None:
     values = {
         "Prefix": f"api-{proxy}",
         "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0",

@@ -1,4 +1,4 @@
-"""The dashboard as CloudWatch gets it: JSON, of metrics that an alarm watches or that say what arrives."""
+"""The dashboard as deployed to CloudWatch: JSON, with the metrics of alarms and of arriving records."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the documents say about rights, alarms and costs is what templates, bundle and price list have."""
+"""The documents agree with templates, bundle and price list about rights, alarms and costs."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ LINKED = {
     "AWS::MWAA::Environment": "airflow.amazonaws.com",
     "AWS::RDS::DBInstance": "rds.amazonaws.com",
 }
-"""Types whose service makes a role of its own in the account, with the principal that the right is for."""
+"""Types whose service creates a service-linked role in the account, with its principal."""
 
 
 def test_every_service_linked_role_is_named_with_the_stack_that_needs_it() -> None:
@@ -61,7 +61,7 @@ def test_the_costs_by_part_are_those_of_the_price_list() -> None:
 
 
 def monthly(stack: stacks.Stack) -> float:
-    """What all of a stack costs that the default settings make, with a database and Airflow."""
+    """The monthly cost of a stack with default settings, plus database and Airflow."""
     settings = Settings(database=Database(kind="create"), airflow=Airflow(enabled=True))
     made = [
         Resource(stack, name, each["Type"])

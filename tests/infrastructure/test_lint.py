@@ -1,4 +1,4 @@
-"""Every template at cfn-lint's strictest, as CloudFormation gets it: with what it includes."""
+"""Every template with cfn-lint's strictest settings, as deployed: with its included files."""
 
 import json
 
@@ -13,7 +13,7 @@ STRICTEST = ManualArgs(
     include_experimental=True,
     # A number where a text belongs is a finding as well.
     configure_rules={"E3012": {"strict": True}},
-    # What a region lacks, such as a type of resource, is a finding too.
+    # A resource type that a region lacks is a finding too.
     regions=["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2"],
 )
 
@@ -36,6 +36,6 @@ def test_a_template_has_no_finding(stack: Stack) -> None:
         ({"Type": "AWS::Kinesis::Stream", "Properties": {"Name": "a"}}, "I4010"),
     ],
 )
-def test_what_is_wrong_is_found_down_to_what_is_only_missing(resource: dict[str, object], rule: str) -> None:
+def test_errors_and_missing_properties_are_found(resource: dict[str, object], rule: str) -> None:
     found = findings(json.dumps({"Resources": {"One": resource}}))
     assert any(f" {rule} " in one for one in found), found

@@ -1,4 +1,4 @@
-"""Least privilege, encryption and alarms, in every template; and each rule that says so can also say no."""
+"""Least privilege, encryption and alarms in every template; each rule also rejects a broken template."""
 
 import re
 
@@ -25,7 +25,7 @@ FROM_SOMEWHERE = "        - {IpProtocol: tcp, FromPort: 3306, ToPort: 3306, Cidr
 
 @pytest.mark.parametrize("stack", NAMES)
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_every_template_keeps_every_rule(rule: Rule, stack: str) -> None:
+def test_every_template_follows_every_rule(rule: Rule, stack: str) -> None:
     assert rule(template(stack)) == []
 
 
@@ -149,13 +149,13 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("rule", "stack", "old", "new", "fault"), BROKEN)
-def test_a_rule_that_is_broken_is_noticed(rule: Rule, stack: str, old: str, new: str, fault: str) -> None:
+def test_a_broken_rule_is_found(rule: Rule, stack: str, old: str, new: str, fault: str) -> None:
     text = template(stack).text
     assert old in text, f"{stack} no longer says {old!r}: mend the test"
     assert fault in "\n".join(rule(Template(stack, text.replace(old, new))))
 
 
-def test_every_rule_is_seen_to_be_broken() -> None:
+def test_every_rule_has_a_broken_example() -> None:
     assert {rule for rule, *_ in BROKEN} == set(RULES)
 
 
@@ -163,7 +163,7 @@ PREFIXES = ("pinterest", "12f6b2c1ae4f", "a-b", "abc", "ab", "-ab", "ab-", "Abc"
 
 
 @pytest.mark.parametrize("stack", NAMES)
-def test_a_template_takes_the_prefixes_that_the_pipeline_takes(stack: str) -> None:
+def test_a_template_accepts_the_prefixes_that_the_pipeline_accepts(stack: str) -> None:
     pattern = template(stack).tree["Parameters"]["Prefix"]["AllowedPattern"]
     assert [prefix for prefix in PREFIXES if re.fullmatch(pattern, prefix)] == [*filter(_is_prefix, PREFIXES)]
 
@@ -176,7 +176,7 @@ def _is_prefix(text: str) -> bool:
     return True
 
 
-def test_databricks_may_do_what_reading_needs_and_nothing_else() -> None:
+def test_databricks_may_read_and_nothing_else() -> None:
     calls = {name for name in vars(Calls) if not name.startswith("_")}
     kinesis = {f"kinesis:{name.title().replace('_', '')}" for name in calls}
     bucket = {"s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"}
@@ -195,7 +195,7 @@ def test_databricks_reads_the_streams_that_the_api_writes_to() -> None:
     assert set(re.findall(r":stream/([^']+)", policies)) == streams
 
 
-def test_nobody_is_databricks_before_its_external_id_is_known() -> None:
+def test_nobody_can_assume_the_databricks_role_before_its_external_id_is_known() -> None:
     role = template("data").resources["DatabricksRole"]["Properties"]["AssumeRolePolicyDocument"]
     ids = [tree["sts:ExternalId"] for tree in mappings(role) if "sts:ExternalId" in tree]
     given = {"Fn::Split": [",", {"Ref": "DatabricksExternalId"}]}
@@ -244,14 +244,14 @@ WATCHED = {
 
 
 @pytest.mark.parametrize("stack", WATCHED)
-def test_what_an_operator_must_know_of_has_an_alarm(stack: str) -> None:
+def test_every_failure_that_operators_must_know_has_an_alarm(stack: str) -> None:
     alarms = [alarm for _, alarm in template(stack).of("AWS::CloudWatch::Alarm")]
     queries = " ".join(str(metric["Expression"]) for alarm in alarms for metric in alarm.get("Metrics", []))
     found = {alarm["MetricName"] for alarm in alarms if "MetricName" in alarm}
     assert found | set(re.findall(r"M(?:AX|IN)\((\w+)\)", queries)) == WATCHED[stack]
 
 
-def test_each_stream_is_watched_by_itself() -> None:
+def test_each_stream_has_its_own_alarms() -> None:
     alarms = [
         alarm for _, alarm in template("streams").of("AWS::CloudWatch::Alarm") if alarm["Namespace"] == "AWS/Kinesis"
     ]
@@ -259,7 +259,7 @@ def test_each_stream_is_watched_by_itself() -> None:
     assert len(watched) == len(alarms) == 3 * 3
 
 
-def test_every_subnet_has_a_place_of_its_own() -> None:
+def test_subnets_do_not_overlap() -> None:
     places = [
         subnet["CidrBlock"]["Fn::Select"][0]
         for stack in ("network", "airflow")

@@ -1,4 +1,4 @@
-"""No change of a setting has CloudFormation make a resource beside one that still has its name."""
+"""No change of a setting makes CloudFormation create a resource under the name of an existing one."""
 
 from pathlib import Path
 
@@ -29,20 +29,20 @@ def test_a_setting_never_replaces_a_resource_under_its_own_name(stack: Stack) ->
         ("kafka", "broker-storage-${ClusterDigest}", "broker-storage", "BrokerStorageGrowth: SubnetIds"),
     ],
 )
-def test_a_fixed_name_is_noticed(stack: str, old: str, new: str, fault: str) -> None:
+def test_a_fixed_name_is_found(stack: str, old: str, new: str, fault: str) -> None:
     text = template(stack).text
     assert old in text
     assert fault in "\n".join(collisions(Template(stack, text.replace(old, new))))
 
 
 @pytest.mark.parametrize("kind", CREATE_ONLY)
-def test_what_a_digest_covers_is_what_the_registry_says_cannot_change(kind: str) -> None:
+def test_a_digest_covers_the_create_only_properties_of_the_registry(kind: str) -> None:
     names = {"ConnectorName", "ClusterName"}
     assert set(CREATE_ONLY[kind]) == set(create_only(kind)) - names
 
 
 @pytest.mark.parametrize(("stack", "resource"), DIGESTS, ids=lambda one: getattr(one, "name", one))
-def test_a_digest_changes_with_whatever_can_replace_its_resource(stack: Stack, resource: str) -> None:
+def test_a_digest_changes_with_every_parameter_that_can_replace_its_resource(stack: Stack, resource: str) -> None:
     parameter, before = f"{resource}Digest", dict.fromkeys(stack.template.parameters, "a")
     influences = Influences(template(stack.name)).settings(resource)
     assert influences

@@ -54,12 +54,12 @@ def test_no_check_fails(report: dict[str, Any]) -> None:
     assert failures(report) == []
 
 
-def test_every_template_was_looked_over(report: dict[str, Any]) -> None:
+def test_every_template_was_scanned(report: dict[str, Any]) -> None:
     seen = {Path(one["file_path"]).stem for one in report["passed_checks"]}
     assert seen == {stack.name for stack in STACKS}
 
 
-def test_whoever_skips_a_check_says_why(report: dict[str, Any]) -> None:
+def test_every_skipped_check_has_a_reason(report: dict[str, Any]) -> None:
     reasons = {
         f"{one['check_id']} {one['resource']}": one["check_result"]["suppress_comment"]
         for one in report["skipped_checks"]
@@ -73,7 +73,7 @@ def test_nothing_in_the_folder_looks_like_a_secret() -> None:
     assert failures(scan(FOLDER, "secrets")) == []
 
 
-def test_the_scanner_finds_what_is_wrong(tmp_path: Path) -> None:
+def test_the_scanner_finds_a_fault(tmp_path: Path) -> None:
     (tmp_path / "open.json").write_text(json.dumps({"Resources": {"Bucket": PUBLIC_BUCKET}}), encoding="utf-8")
     (tmp_path / "note.txt").write_text(LEAKED_KEY, encoding="utf-8")
     assert "CKV_AWS_20 " in " ".join(failures(scan(tmp_path, "cloudformation")))

@@ -22,7 +22,7 @@ IN_ORDER = ("set_up", "ingest", "refine", "publish", "explore", "stream")
 
 @dataclass(frozen=True)
 class Workspace:
-    """A schema, three whole posts and one record that is none; notebooks run in it in the order of the data's way."""
+    """A schema, three valid posts and one invalid record; notebooks run in it in the order of the stages."""
 
     spark: SparkSession
     folder: Path
@@ -30,7 +30,7 @@ class Workspace:
     lake: Lake = field(default_factory=lambda: Lake(CATALOG, f"notebooks_{uuid4().hex}"))
 
     def open(self, name: str, fs: FileSystem | None = None, **typed: str) -> Page:
-        """Run a notebook with this place in its widgets, and whatever else a person typed."""
+        """Run a notebook with this schema in its widgets, and other values that a user would enter."""
         place = {"catalog": self.lake.catalog, "schema": self.lake.schema, "prefix": NAMES.prefix, "reader": "files"}
         place |= {"region": self.sent.streams.region, "endpoint": self.sent.streams.endpoint}
         place |= {part: str(self.folder / part) for part in ("landing", "checkpoints")}

@@ -1,4 +1,4 @@
-"""Every notebook runs from its file, with the widgets it declares, and shows what it promises."""
+"""Every notebook runs from its file, with its declared widgets, and shows its documented results."""
 
 import subprocess
 import sys
@@ -21,12 +21,12 @@ ROOT = Path(__file__).parents[2]
 OF_A_NOTEBOOK = {"trigger": "available_now"}  # a cell that never ended would not do to begin with
 
 
-def test_these_are_the_notebooks() -> None:
+def test_every_notebook_is_tested() -> None:
     assert set(NOTEBOOKS) == set(IN_ORDER)
 
 
 @pytest.mark.connect
-def test_set_up_makes_the_tables_and_shows_them_and_the_files(pages: dict[str, Page]) -> None:
+def test_set_up_creates_the_tables_and_shows_them_and_the_files(pages: dict[str, Page]) -> None:
     tables, files = pages["set_up"].shown
     assert {"pin", "geo", "user", "runs"} <= {row[1] for row in tables.rows}
     assert [Path(row[0]).name for row in files.rows] == ["topics"]
@@ -42,7 +42,7 @@ def test_set_up_mounts_once_and_shows_no_key(workspace: Workspace, capfd: pytest
 
 
 @pytest.mark.connect
-def test_set_up_takes_the_mount_away(workspace: Workspace) -> None:
+def test_set_up_removes_the_mount(workspace: Workspace) -> None:
     fs = FileSystem()
     fs.mount("s3a://posts", "/mnt/pinterest", extra_configs={})
     still_mounted = workspace.open("set_up", fs, access="unmount", landing="/mnt/pinterest").shown[-1]
@@ -50,14 +50,14 @@ def test_set_up_takes_the_mount_away(workspace: Workspace) -> None:
 
 
 @pytest.mark.connect
-def test_ingest_shows_what_it_brought_in(pages: dict[str, Page]) -> None:
+def test_ingest_shows_the_records_that_it_read(pages: dict[str, Page]) -> None:
     runs, *raw = pages["ingest"].shown
     assert sum(row[runs.columns.index("rows_read")] for row in runs.rows) == 10
     assert [len(shown.rows) for shown in raw] == [3, 3, 4]
 
 
 @pytest.mark.connect
-def test_refine_shows_clean_rows_and_what_was_turned_away(pages: dict[str, Page]) -> None:
+def test_refine_shows_clean_rows_and_rejected_records(pages: dict[str, Page]) -> None:
     runs, *tables = pages["refine"].shown
     assert sum(row[runs.columns.index("rows_rejected")] for row in runs.rows) == 1
     assert [len(shown.rows) for shown in tables] == [3, 3, 3, 0, 0, 1]
@@ -87,7 +87,7 @@ def test_explore_shows_what_publish_wrote_and_every_run(pages: dict[str, Page]) 
 
 
 @pytest.mark.connect
-def test_stream_shows_what_came_through_the_streams_and_how_late(pages: dict[str, Page]) -> None:
+def test_stream_shows_the_rows_of_the_streams_and_their_latency(pages: dict[str, Page]) -> None:
     so_far, late, *turned_away = pages["stream"].shown
     counts = {row[:2]: row[2:] for row in so_far.rows}
     assert {counts["ingest", entity.name] for entity in ENTITIES} == {(4, 4, 0, 0)}
@@ -105,9 +105,9 @@ def test_a_notebook_reads_every_widget_that_it_declares(pages: dict[str, Page], 
 
 @pytest.mark.connect
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_widgets_begin_with_what_the_job_is_given_in_production(pages: dict[str, Page], name: str) -> None:
+def test_widget_defaults_are_the_job_parameters_of_prod(pages: dict[str, Page], name: str) -> None:
     declared = pages[name].dbutils.widgets.declared
-    # A workspace's own service credential is typed.
+    # A user enters the workspace's own service credential.
     jobs = load(ROOT, "prod", {**GIVEN["prod"], "kinesis_access": ""}).resources("jobs")
     parameters = jobs["stream" if name == "stream" else "batch"]["parameters"]
     given = {each["name"]: str(each["default"]) for each in parameters} | OF_A_NOTEBOOK
@@ -128,7 +128,7 @@ def test_a_notebook_begins_with_its_title_what_it_does_and_when_to_run_it(name: 
 
 
 def run_alone(code: str, folder: Path) -> None:
-    """Run code beside the notebooks, where Spark is known and nothing of this project's environment."""
+    """Run code next to the notebooks, with Spark but without this project's environment."""
     script = folder / "alone.py"
     script.write_text(f"import sys\nsys.path.append({str(Path(pyspark.__file__).parents[1])!r})\n{code}", "utf-8")
     subprocess.run([sys.executable, "-I", "-S", str(script)], cwd=FOLDER, check=True)
@@ -139,12 +139,12 @@ def opening(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_notebook_finds_the_package_beside_it(name: str, tmp_path: Path) -> None:
+def test_a_notebook_finds_the_package_next_to_it(name: str, tmp_path: Path) -> None:
     run_alone(f"{opening(name)}\nimport pinterest_pipeline", tmp_path)
 
 
 @pytest.mark.parametrize(("name", "stage"), [("ingest", "ingest.raw"), ("refine", "refine.merging")])
-def test_what_handles_a_batch_arrives_where_the_package_is_unknown(name: str, stage: str, tmp_path: Path) -> None:
+def test_the_batch_function_can_be_unpickled_without_the_package(name: str, stage: str, tmp_path: Path) -> None:
     sent = tmp_path / "sent"
     send = (
         f"import pinterest_pipeline.{stage} as stage\nPath({str(sent)!r}).write_bytes(cloudpickle.dumps(stage._writer))"
@@ -154,7 +154,7 @@ def test_what_handles_a_batch_arrives_where_the_package_is_unknown(name: str, st
     run_alone(f"{receive}\nassert 'pinterest_pipeline' not in sys.modules", tmp_path)
 
 
-def test_explore_asks_every_question_and_shows_every_measure_of_health_in_its_words() -> None:
+def test_explore_has_the_title_of_every_answer_and_health_measure() -> None:
     titles = [cell.text.splitlines()[0].removeprefix("## ") for cell in cells("explore") if cell.markdown]
     assert titles[1:-1] == [shown.title for shown in (*ANSWERS, *HEALTH)]
 
@@ -178,6 +178,6 @@ def test_explore_draws_every_answer_in_the_order_of_the_questions(
         ("stream", ["Highest: "]),
     ],
 )
-def test_a_notebook_draws_how_the_pipeline_does(pages: dict[str, Page], name: str, findings: list[str]) -> None:
+def test_a_notebook_draws_the_health_of_the_pipeline(pages: dict[str, Page], name: str, findings: list[str]) -> None:
     drawn = pages[name].charts[-len(findings) :]
     assert [finding in html for finding, html in zip(findings, drawn, strict=True)] == [True] * len(findings)

@@ -1,4 +1,4 @@
-"""The notebooks of notebooks/tests, which nutter runs in a workspace, run here by nutter's own fixture."""
+"""The notebooks of notebooks/tests, which nutter runs in a workspace, run locally with nutter's own fixture."""
 
 import inspect
 import json
@@ -24,7 +24,7 @@ TESTS = tuple(sorted(path.stem for path in (FOLDER / "tests").glob("*.py")))
 
 @pytest.fixture(scope="module")
 def nutter() -> Iterator[None]:
-    """The package nutter, from the environment that it has of its own; its folder holds a package `tests` too."""
+    """The package nutter, from its own environment, whose folder holds a package `tests` too."""
     [*folders] = ROOT.glob(".venvs/nutter/lib/python*/site-packages")
     if not folders and os.environ.get("CI") != "true":
         pytest.skip("nutter is not installed: make nutter-setup")
@@ -69,7 +69,7 @@ def test_stream(workspace: Workspace) -> None:
 
 
 @pytest.mark.usefixtures("nutter")
-def test_notebooks_that_cannot_run_fail_every_test_and_leave_nothing(workspace: Workspace) -> None:
+def test_notebooks_that_cannot_run_fail_every_test_and_clean_up(workspace: Workspace) -> None:
     found = outcomes(workspace, "test_batch", Notebook(), reader="files")
     assert len(found) == 4
     assert "Unable to run notebook ../set_up" in found["1_set_up"]
@@ -78,7 +78,7 @@ def test_notebooks_that_cannot_run_fail_every_test_and_leave_nothing(workspace: 
 
 
 @pytest.mark.parametrize("name", TESTS)
-def test_a_workspace_installs_the_nutter_that_is_tested_here(name: str) -> None:
+def test_a_workspace_installs_the_tested_version_of_nutter(name: str) -> None:
     [group] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]["nutter"]
     text = (FOLDER / "tests" / f"{name}.py").read_text("utf-8")
     assert re.findall(r"^# MAGIC %pip install --quiet (.*)$", text, re.MULTILINE) == [group]

@@ -32,14 +32,14 @@ def lake(spark: SparkSession, workspace: Workspace, pages: dict[str, Page]) -> L
 
 
 def alert(lake: Lake, key: str, **given: str) -> str:
-    """Return the query of an alert of prod, with this schema in the place of prod's."""
+    """Return the query of an alert of prod, with this schema instead of prod's."""
     place = {**GIVEN["prod"], "catalog": lake.catalog, "schema": lake.schema, **given}
     query: str = load(ROOT, "prod", place).resources("alerts")[key]["query_text"]
     return query
 
 
 def with_rows(query: str, lake: Lake, table: str, rows: DataFrame) -> str:
-    """Return the query with other rows in the place of a table."""
+    """Return the query with other rows instead of a table."""
     rows.createOrReplaceTempView("rows_instead")
     assert lake.table(table) in query
     return query.replace(lake.table(table), quoted("rows_instead"))
@@ -56,7 +56,7 @@ def earlier(rows: DataFrame, hours: Column) -> DataFrame:
 # Alerts
 
 
-def test_new_data_of_every_entity_is_quiet(spark: SparkSession, lake: Lake) -> None:
+def test_new_data_of_every_entity_does_not_fire(spark: SparkSession, lake: Lake) -> None:
     assert found(spark, alert(lake, "no_new_data")) == [(False, "geo, pin, user")]
 
 
@@ -81,7 +81,7 @@ def test_a_rule_that_rejects_more_than_the_share_fires_and_is_named(
     assert found(spark, alert(lake, "quarantine_share", alert_quarantine_percent=percent)) == [(fires, *ONE_IN_EIGHT)]
 
 
-def test_what_was_rejected_before_yesterday_is_quiet(spark: SparkSession, lake: Lake) -> None:
+def test_older_rejections_do_not_fire(spark: SparkSession, lake: Lake) -> None:
     old = earlier(spark.table(lake.table("rejections")), sf.lit(25))
     assert found(spark, with_rows(alert(lake, "quarantine_share"), lake, "rejections", old)) == []
 
@@ -93,7 +93,7 @@ def test_a_stream_that_lags_fires(spark: SparkSession, lake: Lake, seconds: floa
     assert found(spark, with_rows(alert(lake, "stream_lag"), lake, "runs", slow)) == [(fires, "geo", seconds)]
 
 
-def test_a_batch_of_files_is_no_lag(spark: SparkSession, lake: Lake) -> None:
+def test_a_batch_of_files_has_no_lag(spark: SparkSession, lake: Lake) -> None:
     files = spark.table(lake.runs).where("latency_p99_seconds IS NULL")
     assert found(spark, with_rows(alert(lake, "stream_lag"), lake, "runs", files)) == []
 
@@ -108,7 +108,7 @@ def test_names_of_people_are_masked(spark: SparkSession, lake: Lake) -> None:
     assert masked.count() == spark.table(lake.clean(USER)).count()
 
 
-def test_a_rejection_is_counted_without_the_text_that_was_rejected(spark: SparkSession, lake: Lake) -> None:
+def test_a_rejection_is_counted_without_the_rejected_text(spark: SparkSession, lake: Lake) -> None:
     [row] = spark.table(lake.table("rejections")).collect()
     assert row.asDict().keys() == {"entity", "field", "rule", "origin", "arrived_at"}
     assert "no JSON" not in str(row)
@@ -119,7 +119,7 @@ def test_every_raw_record_has_its_arrival(spark: SparkSession, lake: Lake) -> No
     assert dict(map(tuple, counts)) == {"geo": 7, "pin": 7, "user": 8}
 
 
-def test_analysts_read_every_table_but_records_and_names(spark: SparkSession, lake: Lake) -> None:
+def test_analysts_read_every_table_except_records_and_names(spark: SparkSession, lake: Lake) -> None:
     statements = list(grants(lake, GROUP))
     granted = {statement.split("`")[5] for statement in statements}
     shown = spark.sql(f"SHOW TABLES IN {lake.full_schema}").where("NOT isTemporary").collect()
@@ -158,7 +158,7 @@ def test_a_panel_of_health_has_the_columns_that_it_draws(spark: SparkSession, la
     assert rows
 
 
-def test_health_counts_what_arrived_and_what_was_rejected(spark: SparkSession, lake: Lake) -> None:
+def test_health_counts_arrivals_and_rejections(spark: SparkSession, lake: Lake) -> None:
     panels = {panel.name: panel for panel in health()}
     _, newest = shown(spark, lake, panels["newest_records"])
     assert [(row[0], row[2]) for row in newest] == [("geo", 7), ("pin", 7), ("user", 8)]

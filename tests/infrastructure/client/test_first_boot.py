@@ -1,4 +1,4 @@
-"""What a new machine runs before anything else: it fetches start.sh, checks it, and hands over to it."""
+"""The user data of a new machine: it downloads start.sh, checks it, and runs it."""
 
 import hashlib
 import re
@@ -34,12 +34,12 @@ def boot(folder: Path, failures: int, sha256: str = "") -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize("failures", [0, 3])
-def test_a_request_that_fails_is_made_again(tmp_path: Path, failures: int) -> None:
+def test_a_failed_request_is_retried(tmp_path: Path, failures: int) -> None:
     assert boot(tmp_path, failures).stdout == "started for test\n"
 
 
 @pytest.mark.parametrize(("failures", "sha256"), [(100, ""), (0, "0" * 64)])
-def test_nothing_runs_without_the_script_that_was_meant(tmp_path: Path, failures: int, sha256: str) -> None:
+def test_nothing_runs_without_the_expected_script(tmp_path: Path, failures: int, sha256: str) -> None:
     done = boot(tmp_path, failures, sha256)
     assert done.returncode != 0
     assert "started" not in done.stdout

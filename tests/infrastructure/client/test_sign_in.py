@@ -1,4 +1,4 @@
-"""What start.sh writes, loaded by the real Kafka client with the real library that signs: AWS can check the sign-in."""
+"""The real Kafka client with the real signing library loads the files of start.sh: AWS can verify the signature."""
 
 import hashlib
 import re
@@ -79,7 +79,7 @@ def test_the_jar_is_the_pinned_one(iam: list[Path]) -> None:
     assert IAM.file_name == f"aws-msk-iam-auth-{IAM.version}-all.jar"
 
 
-def test_kafkas_own_tool_signs_in_with_the_role(
+def test_kafkas_own_tool_authenticates_with_the_role(
     started: Sandbox, door: Door, tools: list[Path], iam: list[Path]
 ) -> None:
     config = started.root / "etc/kafka-client/client.properties"
@@ -92,7 +92,7 @@ def test_kafkas_own_tool_signs_in_with_the_role(
     assert done.stdout.splitlines()[0] == f"Error while executing topic command : {REFUSAL}"
 
 
-def test_a_signature_with_another_secret_is_told_from_a_good_one(
+def test_a_signature_with_another_secret_is_rejected(
     started: Sandbox, door: Door, tools: list[Path], iam: list[Path]
 ) -> None:
     config = started.root / "etc/kafka-client/client.properties"
@@ -109,7 +109,7 @@ def test_without_the_jar_nothing_signs(started: Sandbox, door: Door, tools: list
     assert (done.returncode, door.sign_ins) == (1, [])
 
 
-def test_the_proxys_producer_signs_in_with_the_role(
+def test_the_proxys_producer_authenticates_with_the_role(
     started: Sandbox, door: Door, tools: list[Path], iam: list[Path]
 ) -> None:
     config = of_the_proxy(started, "producer.")
@@ -123,7 +123,7 @@ def test_the_proxys_producer_signs_in_with_the_role(
     assert "were supplied but are not used yet" not in said
 
 
-def test_the_proxys_admin_client_signs_in_with_the_role(
+def test_the_proxys_admin_client_authenticates_with_the_role(
     started: Sandbox, door: Door, tools: list[Path], iam: list[Path]
 ) -> None:
     config = of_the_proxy(started, "admin.")

@@ -1,4 +1,4 @@
-"""start.sh, run for real in a sandbox: what it makes of a new machine, and what of one that it was run on before."""
+"""start.sh, run in a sandbox: on a new machine, and on one that it has set up before."""
 
 import hashlib
 import json
@@ -29,12 +29,12 @@ def test_shellcheck_finds_nothing() -> None:
     assert "shellcheck disable" not in SCRIPT.read_text(encoding="utf-8")
 
 
-def test_a_client_signs_in_with_the_machines_role(started: Sandbox) -> None:
+def test_a_client_authenticates_with_the_machines_role(started: Sandbox) -> None:
     limits = {"request.timeout.ms": "10000", "default.api.timeout.ms": "20000"}
     assert started.properties(CLIENT) == SIGN_IN | limits
 
 
-def test_the_proxy_is_told_everything(started: Sandbox) -> None:
+def test_the_proxy_gets_every_setting(started: Sandbox) -> None:
     assert started.properties(PROXY) == {
         "id": "test",
         "listeners": "http://0.0.0.0:8082",
@@ -65,7 +65,7 @@ def test_the_topics_are_those_of_the_entities(started: Sandbox) -> None:
     assert topics == [Names("test").topic(entity) for entity in ENTITIES]
 
 
-def test_a_topic_is_made_with_what_the_settings_say(sandbox: Sandbox) -> None:
+def test_a_topic_is_created_according_to_the_settings(sandbox: Sandbox) -> None:
     sandbox.run_well()
     listed, *made = sandbox.calls("kafka-topics.sh")
     begin = f"kafka-topics.sh --bootstrap-server {BROKERS} --command-config {sandbox.root}{CLIENT}"
@@ -83,14 +83,14 @@ def test_the_tool_finds_the_jar_that_signs(started: Sandbox) -> None:
     assert jar.read_bytes() == b"a jar"
 
 
-def test_topics_that_are_there_stay_as_they_are(sandbox: Sandbox) -> None:
+def test_existing_topics_do_not_change(sandbox: Sandbox) -> None:
     (sandbox.fake / "topics").write_text("test.geo\nother.user\n", encoding="utf-8")
     sandbox.run_well()
     made = [call for call in sandbox.calls("kafka-topics.sh") if "--create" in call]
     assert [call.split("--topic ")[1].split()[0] for call in made] == ["test.pin", "test.user"]
 
 
-def test_archives_are_unpacked_for_everybody_to_read_and_nobody_to_change(started: Sandbox) -> None:
+def test_unpacked_archives_are_world_readable_and_not_writable(started: Sandbox) -> None:
     installed = started.root / "opt/kafka-client"
     assert (installed / "kafka/bin/kafka-topics.sh").stat().st_mode & 0o777 == 0o755
     assert (installed / "confluent/bin/kafka-rest-start").stat().st_mode & 0o777 == 0o755
@@ -100,19 +100,19 @@ def test_archives_are_unpacked_for_everybody_to_read_and_nobody_to_change(starte
     assert list(installed.glob("*.partial")) == []
 
 
-def test_what_is_written_is_readable_by_the_service(started: Sandbox) -> None:
+def test_written_files_are_readable_by_the_service(started: Sandbox) -> None:
     for path in (CLIENT, PROXY, "/etc/kafka-client/log4j2.properties", "/etc/systemd/system/kafka-rest.service"):
         assert (started.root / path.lstrip("/")).stat().st_mode & 0o777 == 0o644
 
 
-def test_the_service_has_a_user_of_its_own_that_nobody_can_be(sandbox: Sandbox) -> None:
+def test_the_service_has_its_own_user_without_login(sandbox: Sandbox) -> None:
     sandbox.run_well()
     assert sandbox.calls("useradd") == [
         "useradd --system --no-create-home --home-dir / --shell /sbin/nologin kafka-rest"
     ]
 
 
-def test_security_updates_come_before_java_and_only_at_first_boot(sandbox: Sandbox) -> None:
+def test_security_updates_are_installed_before_java_and_only_at_first_boot(sandbox: Sandbox) -> None:
     sandbox.run_well()
     assert sandbox.calls("dnf") == [
         "dnf --assumeyes --quiet --releasever=latest upgrade --security",
@@ -122,7 +122,7 @@ def test_security_updates_come_before_java_and_only_at_first_boot(sandbox: Sandb
     assert sandbox.calls("dnf") == []
 
 
-def test_the_proxy_is_started_at_every_boot_and_waited_for(sandbox: Sandbox) -> None:
+def test_the_proxy_is_started_at_every_boot_and_awaited(sandbox: Sandbox) -> None:
     sandbox.fail("curl", times=3)
     said = sandbox.run_well()
     assert sandbox.calls("systemctl") == [
@@ -162,7 +162,7 @@ def test_another_version_replaces_the_installed_one(started: Sandbox) -> None:
     assert "systemctl restart kafka-rest" in started.calls("systemctl")
 
 
-def test_a_run_that_was_cut_off_before_the_restart_is_made_up_for(started: Sandbox) -> None:
+def test_a_run_after_one_interrupted_before_the_restart_restarts_the_proxy(started: Sandbox) -> None:
     started.settings["PROXY_PORT"] = "9999"
     started.fail("systemctl")
     assert started.run().returncode != 0
@@ -172,7 +172,7 @@ def test_a_run_that_was_cut_off_before_the_restart_is_made_up_for(started: Sandb
     assert "systemctl restart kafka-rest" in started.calls("systemctl")
 
 
-def test_a_run_that_was_killed_while_unpacking_is_made_up_for(sandbox: Sandbox) -> None:
+def test_a_run_after_one_killed_while_unpacking_installs_the_archive(sandbox: Sandbox) -> None:
     sha256 = hashlib.sha256(kafka_archive()).hexdigest()
     half = sandbox.root / f"opt/kafka-client/{sha256}.partial/content/bin"
     half.mkdir(parents=True)
@@ -181,7 +181,7 @@ def test_a_run_that_was_killed_while_unpacking_is_made_up_for(sandbox: Sandbox) 
     assert sorted(path.name for path in (sandbox.root / "opt/kafka-client/kafka/bin").iterdir()) == ["kafka-topics.sh"]
 
 
-def test_no_secret_is_written_or_said(sandbox: Sandbox) -> None:
+def test_no_secret_is_written_or_printed(sandbox: Sandbox) -> None:
     done = sandbox.run({"AWS_ACCESS_KEY_ID": "AKIASECRET", "AWS_SECRET_ACCESS_KEY": "not-to-be-seen"})
     seen = [done.stdout, done.stderr, *sandbox.calls(), *(content for _, _, content in sandbox.tree().values())]
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""start.sh, run for real in a sandbox, when something goes wrong: one line says what, and nothing half-done stays."""
+"""start.sh, run in a sandbox, when a step fails: one line names the failure, and nothing incomplete stays."""
 
 import fcntl
 import hashlib
@@ -18,7 +18,7 @@ def failure(done: subprocess.CompletedProcess[str]) -> str:
     return lines[0].removeprefix("start.sh: failed: ")
 
 
-def test_a_wrong_archive_is_refused_before_it_is_unpacked(sandbox: Sandbox) -> None:
+def test_a_wrong_archive_is_rejected_before_it_is_unpacked(sandbox: Sandbox) -> None:
     key = sandbox.settings["KAFKA_ARCHIVE_KEY"]
     (sandbox.fake / "bucket" / key).write_bytes(b"something else")
     wanted, got = key.split("/")[1], hashlib.sha256(b"something else").hexdigest()
@@ -29,14 +29,14 @@ def test_a_wrong_archive_is_refused_before_it_is_unpacked(sandbox: Sandbox) -> N
     assert files == [sandbox.root / "opt/kafka-client/lock"]
 
 
-def test_an_archive_that_cannot_be_unpacked_is_told_and_not_taken_for_installed(sandbox: Sandbox) -> None:
+def test_an_archive_that_cannot_be_unpacked_is_reported_and_not_considered_installed(sandbox: Sandbox) -> None:
     sandbox.settings["CONFLUENT_ARCHIVE_KEY"] = sandbox.offer("confluent-community-9.9.9.tar.gz", b"no archive")
     for _ in range(2):
         assert failure(sandbox.run()).startswith("cannot unpack confluent-community-9.9.9.tar.gz; is the disk full?")
     assert not (sandbox.root / "opt/kafka-client/confluent").exists()
 
 
-def test_what_fails_for_a_moment_is_tried_again(sandbox: Sandbox) -> None:
+def test_a_temporary_failure_is_retried(sandbox: Sandbox) -> None:
     for program, times in {"dnf": 2, "aws": 4, "kafka-topics.sh": 5, "curl": 20}.items():
         sandbox.fail(program, times)
     said = sandbox.run_well()
@@ -59,7 +59,7 @@ def test_a_step_that_fails_ends_the_run_with_one_line(program: str, reason: str,
     assert re.match(reason, failure(sandbox.run()))
 
 
-def test_a_topic_that_cannot_be_made_is_named(sandbox: Sandbox) -> None:
+def test_a_topic_that_cannot_be_created_is_named(sandbox: Sandbox) -> None:
     sandbox.refuse_topics("Replication factor: 3 larger than available brokers: 2.")
     done = sandbox.run()
     assert "Replication factor: 3 larger than available brokers" in done.stdout
@@ -91,7 +91,7 @@ def test_a_proxy_that_does_not_answer_shows_its_journal(sandbox: Sandbox) -> Non
         ("PROXY_PORT", "80820000"),
     ],
 )
-def test_a_malformed_setting_is_named_before_anything_is_done(name: str, value: str, sandbox: Sandbox) -> None:
+def test_a_malformed_setting_is_named_before_any_change(name: str, value: str, sandbox: Sandbox) -> None:
     sandbox.settings[name] = value
     assert re.match(rf"{name} must be .*; got \$?'", failure(sandbox.run()))
     assert (sandbox.calls(), sandbox.tree()) == ([], {})
@@ -103,13 +103,13 @@ def test_a_missing_setting_is_named(name: str, sandbox: Sandbox) -> None:
     assert failure(sandbox.run()).startswith(f"{name} must be ")
 
 
-def test_another_system_than_the_expected_one_is_told(sandbox: Sandbox) -> None:
+def test_an_unexpected_system_is_reported(sandbox: Sandbox) -> None:
     sandbox.remove("dnf")
     assert failure(sandbox.run()) == "there is no dnf; use the standard image of Amazon Linux 2023"
     assert sandbox.tree() == {}
 
 
-def test_two_runs_at_once_do_not_mix(started: Sandbox) -> None:
+def test_concurrent_runs_exclude_each_other(started: Sandbox) -> None:
     with (started.root / "opt/kafka-client/lock").open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert failure(started.run()) == "another run of start.sh is under way; wait for it"

@@ -47,7 +47,7 @@ def described(sandbox: Sandbox, broker: str, name: str) -> tuple[str, ...]:
     return found.groups()
 
 
-def test_the_topics_are_made_once_and_as_the_settings_say(sandbox: Sandbox, broker: str, tools: list[Path]) -> None:
+def test_the_topics_are_created_once_as_the_settings_say(sandbox: Sandbox, broker: str, tools: list[Path]) -> None:
     tool = TOOL.format(java=shlex.quote(str(java())), classes=shlex.quote(":".join(map(str, tools))))
     sandbox.settings |= {
         "KAFKA_ARCHIVE_KEY": sandbox.offer("kafka_2.13-9.9.9.tgz", kafka_archive(tool)),

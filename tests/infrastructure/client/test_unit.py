@@ -1,4 +1,4 @@
-"""The service's unit: valid for systemd, and as shut off from the machine as a JVM can be."""
+"""The service's unit: valid for systemd, and as isolated from the machine as a JVM can be."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def settings(sandbox: Sandbox) -> list[tuple[str, str]]:
     return [(key, value) for key, _, value in (line.partition("=") for line in lines)]
 
 
-def test_systemd_takes_the_unit_without_a_warning(started: Sandbox, systemd_analyze: str) -> None:
+def test_systemd_accepts_the_unit_without_a_warning(started: Sandbox, systemd_analyze: str) -> None:
     for name in ("sysinit", "basic", "shutdown", "network-online", "multi-user"):
         (started.root / f"etc/systemd/system/{name}.target").write_text("[Unit]\n", encoding="utf-8")
     done = subprocess.run(
@@ -40,7 +40,7 @@ def test_systemd_takes_the_unit_without_a_warning(started: Sandbox, systemd_anal
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_service_is_shut_off_from_the_machine(started: Sandbox, systemd_analyze: str) -> None:
+def test_the_service_is_isolated_from_the_machine(started: Sandbox, systemd_analyze: str) -> None:
     done = subprocess.run(
         [systemd_analyze, "security", "--offline=true", f"--threshold={MOST_EXPOSURE}", started.root / UNIT],
         capture_output=True,
@@ -50,17 +50,17 @@ def test_the_service_is_shut_off_from_the_machine(started: Sandbox, systemd_anal
     assert done.returncode == 0, done.stdout
 
 
-def test_the_service_comes_back_whatever_ends_it(started: Sandbox) -> None:
+def test_the_service_restarts_after_any_exit(started: Sandbox) -> None:
     found = dict(settings(started))
     assert (found["Restart"], found["StartLimitIntervalSec"], found["WantedBy"]) == ("always", "0", "multi-user.target")
 
 
-def test_the_service_is_nobody_else_and_becomes_nobody_else(started: Sandbox) -> None:
+def test_the_service_has_its_own_user_and_cannot_change_it(started: Sandbox) -> None:
     found = dict(settings(started))
     assert (found["User"], found["NoNewPrivileges"], found["CapabilityBoundingSet"]) == ("kafka-rest", "yes", "")
 
 
-def test_everything_the_service_is_pointed_at_is_there(started: Sandbox) -> None:
+def test_every_path_of_the_service_exists(started: Sandbox) -> None:
     values = " ".join(value for key, value in settings(started) if key in {"Environment", "ExecStart"})
     paths = re.findall(r"/[\w./-]+", values)
     assert len(paths) == 4
