@@ -35,7 +35,10 @@ def main() -> int:
             elsewhere = [f"--ignore={path}" for path in WITH_SPARK]
             others = [[*AIRFLOW, "tests/airflow"], [*PYTEST, *WITHOUT_SPARK, *elsewhere], [*PYTEST, *OVER_CONNECT]]
             beside = pool.submit(run, others, costs, ".coverage.others", output)
-            codes = [*run([[*PYTEST, *IN_A_CLASSIC_SESSION, *WITH_SPARK]], costs, ".coverage.spark", None), *beside.result()]
+            codes = [
+                *run([[*PYTEST, *IN_A_CLASSIC_SESSION, *WITH_SPARK]], costs, ".coverage.spark", None),
+                *beside.result(),
+            ]
         sys.stdout.write(printed.read_text(encoding="utf-8", errors="replace"))
         sys.stdout.write("\n".join(["", "What the tests cost", *table(added_up(costs)), ""]))
     return next((code for code in codes if code), 0)
