@@ -16,6 +16,7 @@ import boto3
 from pyspark.sql import SparkSession
 
 from benchmarks.measure import Measure, timed
+from pinterest_pipeline import kinesis_limits
 from pinterest_pipeline.entities import PIN
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.post.records import json_text
@@ -36,8 +37,7 @@ _PINS_IN_LARGE = 32  # about 20 kB: of small records it is the number that takes
 _LARGE_SHARDS = 4
 _LARGE_BYTES = 2  # so many times the bytes of the small ones: they are read faster
 _WARM_UP_RECORDS = 2_000
-_PUT_RECORDS = 500
-_PUT_BYTES = 5 * _MB
+_PUT_BYTES = kinesis_limits.MAX_REQUEST_BYTES // 2
 _START_SECONDS = 60
 
 
@@ -106,7 +106,7 @@ def _compare(spark: SparkSession, url: str, folder: Path, stream: str, texts: li
 def _filled(client: "KinesisClient", stream: str, texts: list[str], shards: int) -> _Load:
     data = [text.encode() for text in texts]
     size = sum(map(len, data))
-    step = min(_PUT_RECORDS, max(1, _PUT_BYTES * len(data) // size))
+    step = min(kinesis_limits.MAX_RECORDS, max(1, _PUT_BYTES * len(data) // size))
     client.create_stream(StreamName=stream, ShardCount=shards)
     for first in range(0, len(data), step):
         records: list[PutRecordsRequestEntryTypeDef] = [

@@ -1,24 +1,18 @@
 """Write the request models of infrastructure/api.yaml from the declaration."""
 
-import argparse
-
 from pinterest_pipeline.console import run_script
-from pinterest_pipeline.errors import SettingsError
 from tooling.aws_setup.request_models import with_models
+from tooling.files import generate
 from tooling.local_cloud.cloud import DOCUMENT
 
 
 def main() -> None:
-    """Write the models into the document.
+    """Write the file.
 
     Raises:
-        SettingsError: The document cannot be read or written.
+        SettingsError: It cannot be written.
     """
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    try:
-        DOCUMENT.write_text(with_models(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"cannot write {DOCUMENT}: {error.strerror}") from error
+    generate(DOCUMENT, lambda: with_models(DOCUMENT.read_text(encoding="utf-8")), __doc__)
 
 
 if __name__ == "__main__":

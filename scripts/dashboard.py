@@ -1,18 +1,21 @@
-"""Write the bundle's dashboard from the declared answers."""
+"""Write the bundle's dashboard, dashboards/pinterest.lvdash.json, from the declared answers."""
 
-import argparse
 from pathlib import Path
 
 from pinterest_pipeline.console import run_script
 from tooling.databricks_setup.bundle.dashboard import dashboard
+from tooling.files import generate
 
-FILE = Path(__file__).parents[1] / "dashboards" / "pinterest.lvdash.json"
+_FILE = Path(__file__).parents[1] / "dashboards" / "pinterest.lvdash.json"
 
 
 def main() -> None:
-    """Write the file."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    FILE.write_text(dashboard(), encoding="utf-8")
+    """Write the file.
+
+    Raises:
+        SettingsError: It cannot be written.
+    """
+    generate(_FILE, dashboard, __doc__)
 
 
 if __name__ == "__main__":

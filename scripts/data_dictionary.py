@@ -1,26 +1,21 @@
 """Write docs/data-dictionary.md from the declaration."""
 
-import argparse
 from pathlib import Path
 
 from pinterest_pipeline.console import run_script
 from pinterest_pipeline.contracts.data_dictionary import data_dictionary
-from pinterest_pipeline.errors import SettingsError
+from tooling.files import generate
 
-_PAGE = Path(__file__).parents[1] / "docs" / "data-dictionary.md"
+_FILE = Path(__file__).parents[1] / "docs" / "data-dictionary.md"
 
 
 def main() -> None:
-    """Write the page.
+    """Write the file.
 
     Raises:
-        SettingsError: The page cannot be written.
+        SettingsError: It cannot be written.
     """
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    try:
-        _PAGE.write_text(data_dictionary(), encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"cannot write {_PAGE}: {error.strerror}") from error
+    generate(_FILE, data_dictionary, __doc__)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,21 @@
-"""Write resources/tables.sql from the definitions."""
+"""Write resources/tables.sql from the definitions of the tables."""
 
-import argparse
 from pathlib import Path
 
 from pinterest_pipeline.console import run_script
-from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.lake.tables import create_statements
+from tooling.files import generate
 
-_SCRIPT = Path(__file__).parents[1] / "resources" / "tables.sql"
+_FILE = Path(__file__).parents[1] / "resources" / "tables.sql"
 
 
 def main() -> None:
-    """Write the script.
+    """Write the file.
 
     Raises:
-        SettingsError: The script cannot be written.
+        SettingsError: It cannot be written.
     """
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    try:
-        _SCRIPT.write_text(create_statements(), encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"cannot write {_SCRIPT}: {error.strerror}") from error
+    generate(_FILE, create_statements, __doc__)
 
 
 if __name__ == "__main__":

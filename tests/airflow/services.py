@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import requests
 from cryptography.fernet import Fernet
 
 from tests.airflow.workspace import Tree
+from tests.support.waiting import eventually
 
 DAG = Path(__file__).parents[2] / "infrastructure" / "dags" / "pinterest_batch.py"
 LATE = "pinterest_late"
@@ -162,11 +162,8 @@ def wait_for(ask: Callable[[], Answer], what: str, seconds: float = PATIENCE) ->
     Raises:
         ServiceError: It did not become true in time.
     """
-    end = time.monotonic() + seconds
-    while not (answer := ask()):
-        if time.monotonic() > end:
-            raise ServiceError(f"after {seconds} s: not so that {what}")
-        time.sleep(0.25)
+    if not (answer := eventually(ask, seconds)):
+        raise ServiceError(f"after {seconds} s: not so that {what}")
     return answer
 
 

@@ -74,7 +74,7 @@ CANNOT_BE = [
     ("dev", {"schedule": "0 3 * * *"}, "schedule cannot be '0 3 * * *': expected 6 or 7 fields"),
     ("dev", {"schedule_status": "ON"}, "'PAUSED' or 'UNPAUSED'"),
     ("dev", {"prefix": "Pins"}, "the prefix must be 3 to 32"),
-    ("dev", {"stream_workers": "0"}, "greater than or equal to 1"),
+    ("dev", {"stream_workers": "0"}, "greater than 0"),
     ("dev", {"job_timeout_seconds": "60"}, "must not be longer than job_timeout_seconds"),
     ("dev", {"landing": "/Volumes/a/b/c"}, "expected variables that databricks.yml declares, got landing"),
 ]

@@ -21,9 +21,9 @@ from pinterest_pipeline.lake.tables import Lake
 from pinterest_pipeline.refine.live import catch_up
 from tests.faults.stream_driver import GO, READY
 from tests.support.costs import Meter
-from tests.support.kafka import eventually
 from tests.support.landed import keyed
 from tests.support.streamed import Sender
+from tests.support.waiting import eventually
 from tooling.local_cloud.kinesis import CREDENTIALS
 
 KILLS = int(os.environ.get("KILLS", "2"))

@@ -18,8 +18,9 @@ from botocore.credentials import Credentials
 
 from pinterest_pipeline.post.api.signing import SigV4
 from tests.support.emulators import kinesis_client, make_stream
-from tests.support.kafka import eventually, landed_lines, numbered, post
+from tests.support.kafka import landed_lines, numbered, post
 from tests.support.processes import all_gone, family
+from tests.support.waiting import eventually
 from tooling.local_cloud.api_gateway.authorisation import VARIABLES
 from tooling.local_cloud.cloud import DOCUMENT, LocalCloud, LocalCloudSettings
 from tooling.local_cloud.errors import LocalCloudError

@@ -23,7 +23,7 @@ from tests.support.emulators import (
     node_kinesis,
     wait_until_active,
 )
-from tests.support.kafka import eventually
+from tests.support.waiting import eventually
 from tooling.local_cloud.kinesis import CREDENTIALS, REGION
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.kafka import eventually
 from tests.support.processes import all_gone, family
+from tests.support.waiting import eventually
 from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.processes import HOST, Service, free_port, listens, port_or_free
 

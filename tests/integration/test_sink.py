@@ -12,7 +12,8 @@ from moto.server import ThreadedMotoServer
 from pyarrow.fs import S3FileSystem
 
 from tests.integration.conftest import StartSink
-from tests.support.kafka import eventually, landed_files, landed_lines, numbered, post
+from tests.support.kafka import landed_files, landed_lines, numbered, post
+from tests.support.waiting import eventually
 from tooling.local_cloud.cloud import LocalCloud
 from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.kafka.broker import QUIET

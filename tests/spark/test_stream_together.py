@@ -19,9 +19,9 @@ from pinterest_pipeline.lake.tables import Lake, Origin, create_tables
 from pinterest_pipeline.refine import merging as refining
 from pinterest_pipeline.refine.live import catch_up, follow
 from pinterest_pipeline.refine.merging import refine
-from tests.support.kafka import eventually
 from tests.support.landed import NAMES, bring_in, keyed, land
 from tests.support.streamed import Sender, clean, runs
+from tests.support.waiting import eventually
 
 WAIT_SECONDS = 280
 POSTS = tuple(keyed(GEO, key, country=f"Land {key}") for key in range(12))

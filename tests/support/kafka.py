@@ -1,7 +1,6 @@
 """Small helpers of tests that post to and read from the local cloud."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +31,3 @@ def landed_files(landing: Path, topic: str) -> list[Path]:
 def landed_lines(landing: Path, topic: str) -> list[str]:
     """Read all lines of a topic in a landing folder."""
     return [line for file in landed_files(landing, topic) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
-def eventually(true: Callable[[], bool], seconds: float = 180, progress: Callable[[], object] = lambda: None) -> bool:
-    """Wait until something is true; say whether it became so.
-
-    Args:
-        true: What to wait for.
-        seconds: How long to wait without any progress; no measure of speed, for machines differ.
-        progress: What changes for as long as something goes on; the wait begins again with each change.
-    """
-    seen, deadline = progress(), time.monotonic() + seconds
-    while not (is_true := true()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-        if (now := progress()) != seen:
-            seen, deadline = now, time.monotonic() + seconds
-    return is_true

@@ -6,7 +6,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from sqlalchemy import URL, Engine
+
+from tests.support.waiting import eventually
+from tooling.local_cloud.processes import listens
 
 USER = "poster"
 _DATABASE = "pinterest"
@@ -97,13 +99,9 @@ def mariadb(folder: Path, options: Sequence[str] = ()) -> Iterator[Server]:
 
 
 def _wait_for(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + _SECONDS_TO_START
-    while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", server.port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail(f"MariaDB did not start:\n{log.read_text(errors='replace')[-2000:]}")
+    eventually(lambda: process.poll() is not None or listens(server.port), _SECONDS_TO_START)
+    if not listens(server.port):
+        pytest.fail(f"MariaDB did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 def _run(program: str, *arguments: str) -> None:

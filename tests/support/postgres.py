@@ -5,7 +5,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import sqlalchemy
 from sqlalchemy import URL, Engine
 
 from tests.support.authority import write_certificates
+from tests.support.waiting import eventually
 from tooling.local_cloud.processes import free_port, listens
 
 USER = "poster"
@@ -112,13 +112,10 @@ def postgresql() -> Iterator[Server]:
 
 
 def _wait_for(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    end = time.monotonic() + _SECONDS_TO_START
-    while time.monotonic() < end and process.poll() is None:
-        if listens(server.port):
-            postgres = server.engine("postgres")
-            with postgres.connect() as connection:
-                connection.execute(sqlalchemy.text(f"CREATE DATABASE {_DATABASE}"))
-            postgres.dispose()
-            return
-        time.sleep(0.05)
-    pytest.fail(f"PostgreSQL did not start:\n{log.read_text(errors='replace')[-2000:]}")
+    eventually(lambda: process.poll() is not None or listens(server.port), _SECONDS_TO_START)
+    if not listens(server.port):
+        pytest.fail(f"PostgreSQL did not start:\n{log.read_text(errors='replace')[-2000:]}")
+    postgres = server.engine("postgres")
+    with postgres.connect() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {_DATABASE}"))
+    postgres.dispose()

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
+from pinterest_pipeline.files import replacing
 from pinterest_pipeline.lake.checkpoints import Batch
 from pinterest_pipeline.lake.queries import append_once
 from pinterest_pipeline.lake.tables import RUNS, Lake
@@ -146,12 +147,9 @@ def record(spool: Path, batch: Batch, *runs: Run) -> None:
     """
     spool.mkdir(parents=True, exist_ok=True)
     file = spool / f"{batch.query}-{batch.number:010d}.json"
-    part = file.with_suffix(".part")
-    rows = [asdict(run) for run in runs]
-    part.write_text(
-        json.dumps({"repeated": batch.repeated, "runs": rows}, default=datetime.isoformat), encoding="utf-8"
-    )
-    part.replace(file)
+    content = {"repeated": batch.repeated, "runs": [asdict(run) for run in runs]}
+    with replacing(file) as draft:
+        draft.write_text(json.dumps(content, default=datetime.isoformat), encoding="utf-8")
 
 
 @contextmanager

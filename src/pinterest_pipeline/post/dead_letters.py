@@ -1,6 +1,5 @@
 """The dead-letter file: JSON lines with the rows that could not be posted and the reasons."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from typing import IO, Any
 
 from pinterest_pipeline.entities import ENTITIES, Entity
 from pinterest_pipeline.errors import SettingsError, SourceError
+from pinterest_pipeline.files import locked, replacing
 from pinterest_pipeline.post.api.route import Refusal
 from pinterest_pipeline.post.progress import write_errors
 from pinterest_pipeline.post.records import Record, json_text, parsed_json, undecoded_flaw
@@ -88,21 +88,18 @@ class DeadLetters:
         Raises:
             SettingsError: The file cannot be written, or was changed meanwhile; it is left unchanged.
         """
-        beside = self.path.with_name(self.path.name + ".new")
         with _locked(self.path), write_errors(self.path):
             if self._read(self._size) != (self._size, self._check):
                 raise SettingsError(
                     f"{self.path} was changed while its rows were posted; it is left unchanged and contains posted rows"
                 )
-            with beside.open("w", encoding="utf-8") as file:
+            with replacing(self.path) as draft, draft.open("w", encoding="utf-8") as file:
+                shutil.copymode(self.path, draft)
                 for letter in self.letters():
                     position = letter.record.position
                     if position not in posted:
                         reason = reasons.get(position, letter.content.get("reason"))
                         file.write(json_text({**letter.content, "reason": reason}) + "\n")
-                _to_disk(file)
-            shutil.copymode(self.path, beside)
-            beside.replace(self.path)
 
     def _read(self, size: int | None = None) -> tuple[int, int]:
         """Return the file's size, up to `size`, and the CRC-32 of that part."""
@@ -122,11 +119,8 @@ class DeadLetters:
         Raises:
             SettingsError: Another run holds it.
         """
-        with write_errors(self.path), self.path.with_name(self.path.name + ".again").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise SettingsError(f"another run is posting {self.path} again; wait for it") from error
+        taken = SettingsError(f"another run is posting {self.path} again; wait for it")
+        with write_errors(self.path), locked(self.path.with_name(self.path.name + ".again"), taken):
             yield
 
 
@@ -143,7 +137,8 @@ def append_dead_letters(path: Path, entity: Entity, refusals: Iterable[Refusal])
         path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path), write_errors(path), path.open("a", encoding="utf-8") as file:
         file.writelines(lines)
-        _to_disk(file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _dead_letter(entity: Entity, refusal: Refusal) -> str:
@@ -190,14 +185,8 @@ def _flaw(value: object) -> str:
     return next((flaw for text in texts if isinstance(text, str) and (flaw := undecoded_flaw(text))), "")
 
 
-def _to_disk(file: IO[str]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the lock for appending to the file or rewriting it."""
-    with write_errors(path), path.with_name(path.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with write_errors(path), locked(path.with_name(path.name + ".lock")):
         yield

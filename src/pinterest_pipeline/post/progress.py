@@ -1,14 +1,13 @@
 """The progress file: a run resumes from it, and a lock keeps two runs apart."""
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pinterest_pipeline.errors import SettingsError
+from pinterest_pipeline.files import locked, replacing
 from pinterest_pipeline.post.records import Place
 
 
@@ -62,13 +61,8 @@ class Progress:
         """
         self._checkpoints[name] = checkpoint
         text = json.dumps({name: asdict(checkpoint) for name, checkpoint in self._checkpoints.items()}, indent=2)
-        beside = self._path.with_name(self._path.name + ".new")
-        with write_errors(self._path):
-            with beside.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
+        with write_errors(self._path), replacing(self._path) as draft:
+            draft.write_text(text, encoding="utf-8")
 
 
 @contextmanager
@@ -78,16 +72,11 @@ def open_progress(path: Path) -> Iterator[Progress]:
     Raises:
         SettingsError: Another run holds it, or it cannot be read or written.
     """
-    with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("w")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SettingsError(
-                f"another run is posting with {path}; wait for it, or use another file with --progress"
-            ) from error
+    taken = SettingsError(f"another run is posting with {path}; wait for it, or use another file with --progress")
+    with ExitStack() as held:
+        with write_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(path.with_name(path.name + ".lock"), taken))
         yield Progress(path)
 
 

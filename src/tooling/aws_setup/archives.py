@@ -6,7 +6,6 @@ name that says what it must be: `archives/<sha256>/<file name>`.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +19,7 @@ from botocore.exceptions import ClientError
 from pinterest_pipeline.errors import SettingsError
 from tooling.aws_setup.clients import aws_says, code_of
 from tooling.aws_setup.errors import AwsError
+from tooling.files import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,11 +98,11 @@ def download(archive: Archive, folder: Path, http: httpx.Client, progress: Progr
     kept = folder / archive.sha256 / archive.file_name
     partial = kept.with_name(f"{kept.name}.partial")
     try:
-        if kept.is_file() and _sha256(kept) == archive.sha256:
+        if kept.is_file() and sha256_of(kept) == archive.sha256:
             return kept
         kept.parent.mkdir(parents=True, exist_ok=True)
         _fetch(archive, partial, http, progress)
-        got = _sha256(partial)
+        got = sha256_of(partial)
         if got != archive.sha256:
             # Going on from wrong bytes could never end well.
             partial.unlink()
@@ -220,8 +220,3 @@ def is_in(bucket: str, key: str, s3: S3Client) -> bool:
             return False
         raise
     return True
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from tooling.aws_setup.clients import aws_says
 from tooling.aws_setup.errors import AwsError
-from tooling.aws_setup.operations import NEW, state_of, waits
+from tooling.aws_setup.operations import NEW, state_of
 from tooling.aws_setup.stacks import HOLDS_DATA
+from tooling.polling import attempts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # CloudFormation has no code for it, only these words.
 _NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
-_MOST_SECONDS = 600
+_MAX_SECONDS = 600
 _NEVER = "False"
 
 
@@ -180,14 +180,11 @@ def _explained(client: CloudFormationClient, change_set: ChangeSet, reason: str)
 
 
 def _finished(client: CloudFormationClient, identity: str, poll_seconds: float) -> DescribeChangeSetOutputTypeDef:
-    deadline = time.monotonic() + _MOST_SECONDS
-    for _ in waits(poll_seconds):
+    for _ in attempts(_MAX_SECONDS, poll_seconds):
         answer = client.describe_change_set(ChangeSetName=identity)
-        if answer["Status"] in ("CREATE_COMPLETE", "FAILED") or time.monotonic() > deadline:
-            break
-    if answer["Status"] not in ("CREATE_COMPLETE", "FAILED"):
-        raise AwsError(f"the change set {identity} is not ready after {_MOST_SECONDS} s; try again later")
-    return answer
+        if answer["Status"] in ("CREATE_COMPLETE", "FAILED"):
+            return answer
+    raise AwsError(f"the change set {identity} is not ready after {_MAX_SECONDS} s; try again later")
 
 
 def _changes(client: CloudFormationClient, first: DescribeChangeSetOutputTypeDef) -> Iterator[Change]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tooling.aws_setup.clients import aws_says
 from tooling.aws_setup.errors import AwsError
-from tooling.aws_setup.operations import waits
+from tooling.polling import attempts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from tooling.aws_setup.deployment import Deployment
 
-_MOST_SECONDS = 900
+_MAX_SECONDS = 900
 _DIFFERENT: Sequence[StackResourceDriftStatusType] = ("MODIFIED", "DELETED")
 
 
@@ -81,15 +80,12 @@ def _different(client: CloudFormationClient, stack: str) -> Iterator[StackResour
 def _detect(client: CloudFormationClient, stack: str, poll_seconds: float) -> str:
     """Have a stack compared, and return why some of it could not be; empty where all could."""
     identity = client.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
-    deadline = time.monotonic() + _MOST_SECONDS
-    for _ in waits(poll_seconds):
+    for _ in attempts(_MAX_SECONDS, poll_seconds):
         answer = client.describe_stack_drift_detection_status(StackDriftDetectionId=identity)
         if answer["DetectionStatus"] != "DETECTION_IN_PROGRESS":
-            break
-        if time.monotonic() > deadline:
-            raise AwsError(f"comparing {stack} takes longer than {_MOST_SECONDS} s; try again later")
-    failed = answer["DetectionStatus"] == "DETECTION_FAILED"
-    return answer.get("DetectionStatusReason", "no reason is given") if failed else ""
+            failed = answer["DetectionStatus"] == "DETECTION_FAILED"
+            return answer.get("DetectionStatusReason", "no reason is given") if failed else ""
+    raise AwsError(f"comparing {stack} takes longer than {_MAX_SECONDS} s; try again later")
 
 
 def _drifts(stack: str, found: StackResourceDriftTypeDef) -> Iterator[Drift]:

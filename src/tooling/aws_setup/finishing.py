@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from tooling.aws_setup.clients import aws_says
 from tooling.aws_setup.errors import AwsError
+from tooling.polling import attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,18 +62,17 @@ def await_proxy(clients: Clients, target_group: str, note: Callable[[str], None]
     Raises:
         AwsError: It does not answer in time.
     """
-    deadline = time.monotonic() + _PROXY_SECONDS
     if proxy_is_healthy(clients, target_group):
         return
     note("waiting for the REST proxy to answer: its machine installs it, which takes some minutes")
-    while not proxy_is_healthy(clients, target_group):
-        if time.monotonic() > deadline:
-            raise AwsError(
-                f"the REST proxy does not answer after {_PROXY_SECONDS / 60:g} minutes; look into the log group that "
-                "`status` names as ProxyLogGroup, and apply again"
-            )
-        time.sleep(poll_seconds)
-    note("the REST proxy answers")
+    for _ in attempts(_PROXY_SECONDS, poll_seconds):
+        if proxy_is_healthy(clients, target_group):
+            note("the REST proxy answers")
+            return
+    raise AwsError(
+        f"the REST proxy does not answer after {_PROXY_SECONDS / 60:g} minutes; read the log group that `status` names "
+        "as ProxyLogGroup, and apply again"
+    )
 
 
 def proxy_is_healthy(clients: Clients, target_group: str) -> bool:

@@ -7,15 +7,15 @@ called `<resource>Digest`, which is computed here.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tooling.aws_setup.templates import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tooling.aws_setup.templates import Template, Values
+    from tooling.aws_setup.templates import Template, Tree, Values
 
 CREATE_ONLY: Mapping[str, tuple[str, ...]] = {
     "AWS::KafkaConnect::Connector": (
@@ -47,10 +47,7 @@ From the schemas of the CloudFormation registry. Of a type that is not listed on
 """
 
 _SUFFIX = "Digest"
-_LENGTH = 10
 _IN_TEXT = re.compile(r"\$\{(\w+)")
-
-Tree = Any
 
 
 def digests(template: Template, values: Values, tags: Values) -> Values:
@@ -62,17 +59,13 @@ def digests(template: Template, values: Values, tags: Values) -> Values:
         tags: The tags of the stack, which CloudFormation puts on every resource.
     """
     identities = _Identities(template.tree, values, tags)
-    return {name: _digest(identities.of(resource)) for name, resource in digested(template).items()}
+    return {name: digest(identities.of(resource)) for name, resource in digested(template).items()}
 
 
 def digested(template: Template) -> Mapping[str, str]:
     """Return a template's digest parameters, and the resource that each of them is of."""
     resources = {f"{name}{_SUFFIX}": name for name in template.tree["Resources"]}
     return {name: resources[name] for name in template.parameters if name in resources}
-
-
-def _digest(identity: Tree) -> str:
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:_LENGTH]
 
 
 class _Identities:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tooling.aws_setup.clients import aws_says, hint_for
 from tooling.aws_setup.errors import AwsError
+from tooling.polling import attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,9 +35,8 @@ GOOD = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 UNDER_WAY = "_IN_PROGRESS"
 
 _BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
-_MOST_SECONDS_TO_BEGIN = 120
+_MAX_SECONDS_TO_BEGIN = 120
 
-_FIRST_WAIT_SECONDS = 0.1
 # What CloudFormation says of resources that fell because another did.
 _CONSEQUENCE = ("cancelled", "canceled")
 
@@ -107,19 +108,6 @@ class Event:
         return self.status.endswith("_FAILED") and not any(word in self.reason.lower() for word in _CONSEQUENCE)
 
 
-def waits(most: float) -> Iterator[None]:
-    """Wait between two looks, shortly at first and then ever longer: most answers are there at once.
-
-    Args:
-        most: The longest wait, in seconds.
-    """
-    seconds = min(most, _FIRST_WAIT_SECONDS)
-    while True:
-        yield
-        time.sleep(seconds)
-        seconds = min(most, 2 * seconds)
-
-
 def state_of(client: CloudFormationClient, name: str) -> State | None:
     """Return a stack's state; None where there is no stack of that name or ARN.
 
@@ -168,8 +156,8 @@ def follow(
     """
     seen = set(_earlier(client, state.identity) if before is None else before)
     happened: list[Event] = []
-    deadline = time.monotonic() + _MOST_SECONDS_TO_BEGIN
-    for _ in waits(poll_seconds):
+    deadline = time.monotonic() + _MAX_SECONDS_TO_BEGIN
+    for _ in attempts(math.inf, poll_seconds):
         fresh = events(client, state.identity, seen)
         for event in fresh:
             show(event)

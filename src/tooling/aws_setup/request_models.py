@@ -7,20 +7,12 @@ import re
 
 import yaml
 
+from pinterest_pipeline import kinesis_limits
 from pinterest_pipeline.contracts.schemas import Schema
 from pinterest_pipeline.entities import ENTITIES
 from pinterest_pipeline.errors import SettingsError
 
-MOST_RECORDS = 500
-"""What Kinesis takes in one request."""
-
-MOST_KEY = 256
-"""Characters of a partition key."""
-
-MOST_RECORD_BYTES = 2**20
-"""What Kinesis takes in one record, its data and its key together."""
-
-MOST_SHARDS = 20_000
+_MAX_SHARDS = 20_000
 """The largest default quota of an account (docs.aws.amazon.com, Kinesis' quotas); what it has left, Kinesis knows."""
 
 MARK = "  # From the declaration by scripts/api_models.py; nothing behind this line is written by hand.\n"
@@ -36,19 +28,19 @@ def request_models() -> dict[str, Schema]:
         # Lazy, so that a check stops at the key, where it usually is: at the beginning.
         "pattern": rf'^[ \t\r\n]*\{{[\s\S]*?"({"|".join(map(re.escape, keys))})"[ \t\r\n]*:',
         # In characters, the least that they can be in bytes. Kinesis counts exactly.
-        "maxLength": MOST_RECORD_BYTES - 1,
+        "maxLength": kinesis_limits.MAX_RECORD_BYTES - 1,
     }
     key: Schema = {
         "type": "string",
         "description": "Records of one partition key stay in order.",
         "minLength": 1,
-        "maxLength": MOST_KEY,
+        "maxLength": kinesis_limits.MAX_KEY_LENGTH,
     }
     return {
         "Record": _object("One record.", {"Data": data, "PartitionKey": key}),
         "Records": _object("Records for one request.", {"records": _records({"data": data, "partition-key": key})}),
         "NewStream": _object(
-            "A stream to create.", {"ShardCount": {"type": "integer", "minimum": 1, "maximum": MOST_SHARDS}}
+            "A stream to create.", {"ShardCount": {"type": "integer", "minimum": 1, "maximum": _MAX_SHARDS}}
         ),
     }
 
@@ -71,7 +63,12 @@ def _object(about: str, fields: dict[str, Schema]) -> Schema:
 
 
 def _records(fields: dict[str, Schema]) -> Schema:
-    return {"type": "array", "minItems": 1, "maxItems": MOST_RECORDS, "items": _object("One record.", fields)}
+    return {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": kinesis_limits.MAX_RECORDS,
+        "items": _object("One record.", fields),
+    }
 
 
 class _NoAliases(yaml.SafeDumper):

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import boto3
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from pydantic.fields import FieldInfo
 
 from pinterest_pipeline.entities import Names
 from pinterest_pipeline.errors import SettingsError
 
-Positive = Annotated[int, Field(ge=1)]
 Account = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(role|user)/\S+$")]
 EmptyOrEmail = Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+)?$")]
 Policy = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/\S+)?$")]
@@ -64,13 +63,13 @@ class Kafka(Part):
     """What the cluster is; "none" leaves the batch half out: no Kafka, client, REST proxy and connector."""
     broker_type: str = "kafka.m7g.large"
     """Size of a broker; kafka.t3.small costs a quarter, for a try, where MSK takes it for the version."""
-    brokers_per_zone: Positive = 1
+    brokers_per_zone: PositiveInt = 1
     """Brokers in each zone."""
-    volume_gb: Positive = 50
+    volume_gb: PositiveInt = 50
     """Disk of a broker, in GiB."""
-    retention_hours: Positive = 168
+    retention_hours: PositiveInt = 168
     """How long a topic keeps its records."""
-    partitions: Positive = 3
+    partitions: PositiveInt = 3
     """Partitions of each topic."""
     monitoring: Literal["DEFAULT", "PER_BROKER"] = "PER_BROKER"
     """What brokers report. PER_BROKER has the copies that are missing, and costs by the metric; DEFAULT is free."""
@@ -98,9 +97,9 @@ class Connector(Part):
     """Zip of Confluent's S3 sink connector, downloaded from Confluent after reading its licence."""
     plugin_sha256: Digest = ""
     """SHA-256 of that zip, in hex."""
-    rotate_interval_ms: Positive = 60_000
+    rotate_interval_ms: PositiveInt = 60_000
     """How long a record waits for its file at most, in milliseconds."""
-    flush_size: Positive = 10_000
+    flush_size: PositiveInt = 10_000
     """Records a file, at most."""
     worker_units: Literal[1, 2, 4, 8] = 1
     """MSK Connect units of a worker."""
@@ -113,7 +112,7 @@ class Streams(Part):
 
     mode: Literal["on-demand", "provisioned"] = "on-demand"
     """Who decides on the number of shards."""
-    shards: Positive = 1
+    shards: PositiveInt = 1
     """Shards of each stream, provisioned."""
     retention_hours: Annotated[int, Field(ge=24, le=8760)] = 24
     """How long a stream keeps records."""
@@ -122,9 +121,9 @@ class Streams(Part):
 class Api(Part):
     """The REST API in front of both halves; callers sign their requests (IAM)."""
 
-    throttle_rate: Positive = 500
+    throttle_rate: PositiveInt = 500
     """Requests a second that all callers may make together."""
-    throttle_burst: Positive = 200
+    throttle_burst: PositiveInt = 200
     """Requests at one moment."""
     monthly_requests: Annotated[int, Field(ge=0)] = 0
     """Requests a month, by a usage plan whose key callers send beside their signature; 0 for no plan and no key."""
@@ -167,7 +166,7 @@ class Settings(Part):
     """ARN of a role that CloudFormation makes everything with; empty for the rights of whoever applies."""
     permissions_boundary: Policy = ""
     """ARN of a policy that bounds what every role of the deployment may do; empty for none."""
-    noncurrent_days: Positive = 30
+    noncurrent_days: PositiveInt = 30
     """Days that replaced and deleted files can be brought back."""
     tags: Mapping[str, str] = {}
     """Put on everything that takes tags."""

@@ -130,6 +130,11 @@ def _text_of(path: Path) -> str:
         raise AwsError(f"cannot read the template {path}: {error.strerror}") from error
 
 
+def digest(tree: Tree) -> str:
+    """Return a hash of a tree's content for a resource's name: 10 hexadecimal digits, for any order of its keys."""
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
 def _included(tree: Tree, folder: Path) -> Tree:
     if isinstance(tree, dict):
         transform = tree.get("Fn::Transform")
@@ -157,8 +162,7 @@ def _redeployed(tree: Tree, values: Values) -> Tree:
     used = _reached(apis, {**tree["Resources"], **tree.get("Conditions", {})})
     content = [{name: one for name, one in tree["Resources"].items() if name in used & apis}]
     told = {name: values[name] for name in used & values.keys()}
-    digest = hashlib.sha256(json.dumps([content, told], sort_keys=True).encode()).hexdigest()
-    return _renamed(tree, f"{DEPLOYMENT}{digest[:_DIGEST_LENGTH]}")
+    return _renamed(tree, f"{DEPLOYMENT}{digest([content, told])}")
 
 
 def _reached(names: set[str], declared: Mapping[str, Tree]) -> set[str]:

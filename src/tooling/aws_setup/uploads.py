@@ -6,11 +6,8 @@ the resources that use it, and what did not change is never sent twice.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +17,7 @@ from pinterest_pipeline.errors import SettingsError
 from tooling.aws_setup.archives import Archive, is_in, provide, read_archives
 from tooling.aws_setup.clients import aws_says
 from tooling.aws_setup.templates import FOLDER
+from tooling.files import cache_folder, sha256_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -72,7 +70,7 @@ def names(settings: Settings) -> Values:
         script = _start_script()
         archives = read_archives(ARCHIVES)
         found |= {parameter: archives[name].key for name, parameter in ARCHIVE_PARAMETERS.items()}
-        found |= {"StartScriptKey": script.key, "StartScriptSha256": _sha256(script.file)}
+        found |= {"StartScriptKey": script.key, "StartScriptSha256": sha256_of(script.file)}
         found |= {"PluginSha256": settings.connector.plugin_sha256}
     if settings.airflow.enabled:
         found["RequirementsKey"] = _requirements().key
@@ -96,24 +94,19 @@ def upload(s3: S3Client, settings: Settings, stack: str, outputs: Values, note: 
     if stack == "clients":
         bucket = outputs["ArtifactsBucket"]
         with httpx.Client(timeout=60, follow_redirects=True) as http:
-            provide(read_archives(ARCHIVES).values(), cache_folder(), bucket, http, s3, _told(note))
+            provide(read_archives(ARCHIVES).values(), cache_folder("archives"), bucket, http, s3, _told(note))
         _put(s3, bucket, [_start_script(), _plugin(settings)], note)
     if stack == "airflow":
         _put(s3, outputs["DagsBucket"], [_requirements()], note)
         _put_dags(s3, outputs["DagsBucket"], note)
 
 
-def cache_folder() -> Path:
-    """Return where downloads are kept from one run to the next."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinterest-pipeline" / "archives"
-
-
 def _start_script() -> Upload:
-    return Upload(START_SCRIPT, f"client/{_sha256(START_SCRIPT)}/{START_SCRIPT.name}")
+    return Upload(START_SCRIPT, f"client/{sha256_of(START_SCRIPT)}/{START_SCRIPT.name}")
 
 
 def _requirements() -> Upload:
-    return Upload(REQUIREMENTS, f"requirements/{_sha256(REQUIREMENTS)}/{REQUIREMENTS.name}")
+    return Upload(REQUIREMENTS, f"requirements/{sha256_of(REQUIREMENTS)}/{REQUIREMENTS.name}")
 
 
 def _plugin(settings: Settings) -> Upload:
@@ -128,7 +121,7 @@ def _plugin(settings: Settings) -> Upload:
         raise SettingsError(
             f"connector.plugin: there is no file {file}; download the zip of the S3 sink connector there"
         )
-    got = _sha256(file)
+    got = sha256_of(file)
     if got != connector.plugin_sha256:
         raise SettingsError(
             f"connector.plugin_sha256 is {connector.plugin_sha256}, but {file} has {got}; take the zip that you mean"
@@ -171,9 +164,3 @@ def _told(note: Note) -> Callable[[Archive, int, int | None], None]:
             note(f"{archive.file_name}: {done / 1e6:,.0f}{of} MB")
 
     return tell
-
-
-@cache
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

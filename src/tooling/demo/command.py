@@ -1,7 +1,6 @@
 """Run the whole pipeline on this machine, batch and stream: source, API, Kafka, Kinesis, Spark, answers, report."""
 
 import argparse
-import time
 from pathlib import Path
 
 from rich.console import Console
@@ -10,8 +9,6 @@ from pinterest_pipeline.errors import SettingsError
 from pinterest_pipeline.post.source.connection import without_password
 from tooling.demo.run import DemoSettings, run_demo
 from tooling.local_cloud.cloud import LocalCloud
-
-CHECK_SECONDS = 1
 
 
 def main() -> None:
@@ -44,6 +41,4 @@ def _arguments() -> argparse.Namespace:
 def _keep(cloud: LocalCloud, console: Console) -> None:
     places = f"API {cloud.api_url}, Kafka {cloud.bootstrap}, Kinesis {cloud.kinesis_url}"
     console.print(f"The local cloud runs on: {places}. Ctrl-C stops it.")
-    while True:
-        cloud.check()
-        time.sleep(CHECK_SECONDS)
+    cloud.run_until_stopped()

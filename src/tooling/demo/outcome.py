@@ -1,12 +1,12 @@
 """What a demo hands over: the account in the terminal, the answers as CSV files."""
 
 import csv
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
 
+from pinterest_pipeline.files import replacing
 from tooling.demo.accounting import Account
 from tooling.demo.report import AnswerRows, Flow
 
@@ -59,13 +59,10 @@ def write_answers(answers: Sequence[AnswerRows], folder: Path) -> None:
         answers: The answers and their rows.
         folder: Where the files go.
     """
-    draft = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    for found in answers:
-        with (draft / f"{found.answer.name}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(found.answer.columns)
-            writer.writerows(found.rows)
-    shutil.rmtree(folder, ignore_errors=True)
-    draft.rename(folder)
+    with replacing(folder) as draft:
+        draft.mkdir()
+        for found in answers:
+            with (draft / f"{found.answer.name}.csv").open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(found.answer.columns)
+                writer.writerows(found.rows)

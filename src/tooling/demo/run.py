@@ -1,6 +1,5 @@
 """Both halves of the pipeline on one machine, from a source to a report, with every row accounted for."""
 
-import fcntl
 import os
 import shutil
 import time
@@ -11,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -20,6 +18,7 @@ from rich.console import Console
 
 from pinterest_pipeline.entities import Names
 from pinterest_pipeline.errors import SettingsError, StageError
+from pinterest_pipeline.files import locked
 from pinterest_pipeline.ingest.files import ingest_landing
 from pinterest_pipeline.ingest.readers import Reader
 from pinterest_pipeline.lake.tables import Lake, Origin, create_tables
@@ -168,8 +167,8 @@ def own_output(settings: DemoSettings) -> Iterator[None]:
         if output.is_dir() and any(output.iterdir()) and not marker.exists():
             raise SettingsError(f"{output} holds files that are not a demo's; use another --output or an empty folder")
         output.mkdir(parents=True, exist_ok=True)
-        with marker.open("wb") as lock:
-            _lock(lock, output)
+        taken = SettingsError(f"another demo runs in {output}; stop it or use another --output")
+        with locked(marker, taken):
             _check_room(settings)
             for stale in (settings.work, settings.answers):
                 shutil.rmtree(stale, ignore_errors=True)
@@ -181,13 +180,6 @@ def own_output(settings: DemoSettings) -> Iterator[None]:
         raise SettingsError(f"cannot use {output} as the output folder: {error.strerror}") from error
     except (FileExistsError, NotADirectoryError) as error:
         raise SettingsError(f"cannot use {output} as the output folder: it is no folder") from error
-
-
-def _lock(marker: BinaryIO, output: Path) -> None:
-    try:
-        fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise SettingsError(f"another demo runs in {output}; stop it or use another --output") from error
 
 
 def _check_room(settings: DemoSettings) -> None:

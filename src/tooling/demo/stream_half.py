@@ -1,12 +1,12 @@
 """The stream half of the demo: posts flow into Kinesis and from there into the tables, beside everything else."""
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from time import sleep
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
@@ -23,11 +23,11 @@ from pinterest_pipeline.refine.live import follow, query_name
 from tooling.demo.watch import SENT, Watch
 from tooling.local_cloud.cloud import LocalCloud
 from tooling.local_cloud.kinesis import REGION
+from tooling.polling import attempts
 
 # Shorter, and the batches of three queries would take what the batch half has of the same two cores.
 _INTERVAL_SECONDS = 5.0
 _STARTS = 3
-_LOOK_SECONDS = 0.2
 
 Tallies = tuple[StreamTally, ...]
 """What posting did, one an entity."""
@@ -58,10 +58,11 @@ class Flowing:
             PipelineError: Posting or a query failed.
         """
         tallies = self.posting.result()
-        while not _has_taken_everything(spark):
+        for _ in attempts(math.inf):
+            if _has_taken_everything(spark):
+                break
             if self.following.done():
                 self.following.result()
-            sleep(_LOOK_SECONDS)
         return tallies
 
 

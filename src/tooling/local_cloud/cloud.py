@@ -1,7 +1,6 @@
 """The whole local cloud as one context manager: broker, REST proxy, sink, Kinesis and gateway, from start to end."""
 
-import fcntl
-import time
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,18 +10,20 @@ from types import TracebackType
 from typing import Self
 
 from pinterest_pipeline.entities import ENTITIES, Names
+from pinterest_pipeline.files import locked
 from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.kafka.broker import create_topics, record_counts, start_broker
 from tooling.local_cloud.kafka.landing import LandedFile, Landing
 from tooling.local_cloud.kafka.sink import READY, Rotation
 from tooling.local_cloud.kinesis import CREDENTIALS, REGION, stream_counts
 from tooling.local_cloud.processes import HOST, Service, listens, personal_environment, port_or_free, python_service
+from tooling.polling import attempts
 
 DOCUMENT = Path(__file__).parents[3] / "infrastructure" / "api.yaml"
 """The API that the gateway executes: the same file that AWS is given."""
 
 _START_SECONDS = 60
-_POLL_SECONDS = 0.1
+_CHECK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,15 @@ class LocalCloud:
         for service in self._services:
             service.check()
 
+    def run_until_stopped(self) -> None:
+        """Keep everything running until Ctrl-C.
+
+        Raises:
+            LocalCloudError: A service ended on its own.
+        """
+        for _ in attempts(math.inf, _CHECK_SECONDS):
+            self.check()
+
     def records_in_kafka(self, topic: str) -> int:
         """Return how many records a topic holds.
 
@@ -196,18 +206,16 @@ class LocalCloud:
         Raises:
             LocalCloudError: The time is over, or a service ended on its own.
         """
-        deadline = time.monotonic() + seconds
-        while True:
+        landed: Mapping[str, int] = {}
+        for _ in attempts(seconds):
             landed = {topic: self.records_landed(topic) for topic in expected}
             if all(landed[topic] >= count for topic, count in expected.items()):
                 return landed
             self.check()
-            if time.monotonic() > deadline:
-                raise LocalCloudError(
-                    f"after {seconds:g} s there are {landed} records in files, expected {dict(expected)}; "
-                    f"see {self.log_folder / 'sink.log'}"
-                )
-            time.sleep(_POLL_SECONDS)
+        raise LocalCloudError(
+            f"after {seconds:g} s there are {landed} records in files, expected {dict(expected)}; "
+            f"see {self.log_folder / 'sink.log'}"
+        )
 
     def _start(self) -> None:
         # The small ones come up while the broker does; each of them waits for what it needs.
@@ -268,14 +276,12 @@ class LocalCloud:
 
 @contextmanager
 def _only_one(folder: Path, logs: Path) -> Iterator[None]:
+    taken = LocalCloudError(f"another local cloud runs in {folder}; stop it or use another folder")
+    held = ExitStack()
     try:
         logs.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("wb")
+        held.enter_context(locked(folder / ".lock", taken))
     except OSError as error:
         raise LocalCloudError(f"cannot keep a local cloud in {folder}: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise LocalCloudError(f"another local cloud runs in {folder}; stop it or use another folder") from error
+    with held:
         yield

@@ -3,7 +3,6 @@
 import argparse
 import json
 import shlex
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,8 +11,6 @@ from rich.table import Table
 
 from tooling.local_cloud.cloud import LocalCloud, LocalCloudSettings
 from tooling.local_cloud.kafka.sink import Rotation
-
-CHECK_SECONDS = 1
 
 
 def read_arguments() -> LocalCloudSettings:
@@ -90,6 +87,4 @@ def main() -> None:
         with console.status("starting the local cloud ..."):
             running.enter_context(cloud)
         show(cloud, console)
-        while True:
-            cloud.check()
-            time.sleep(CHECK_SECONDS)
+        cloud.run_until_stopped()

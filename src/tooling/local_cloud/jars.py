@@ -12,6 +12,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from tooling.files import cache_folder
 from tooling.local_cloud.errors import LocalCloudError
 
 OLDEST_JAVA = 17
@@ -74,7 +75,7 @@ def jars(coordinate: str) -> tuple[Path, ...]:
     """
     if not _COORDINATE.fullmatch(coordinate):
         raise LocalCloudError(f"a Maven coordinate looks like organisation:artifact:version; got {coordinate!r}")
-    folder = _cache_folder() / coordinate.replace(":", "/")
+    folder = cache_folder("jars") / coordinate.replace(":", "/")
     if not folder.is_dir():
         _download(coordinate, folder)
     return tuple(sorted(folder.glob("*.jar")))
@@ -84,11 +85,6 @@ def _major_version(text: str) -> int | None:
     # 1.8 is how Java 8 calls itself.
     found = re.search(r'version "(?:1\.)?(\d+)', text)
     return int(found[1]) if found else None
-
-
-def _cache_folder() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root, "pinterest-pipeline", "jars")
 
 
 def _download(coordinate: str, folder: Path) -> None:

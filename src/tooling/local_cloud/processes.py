@@ -5,18 +5,17 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.guard import GRACE_SECONDS
+from tooling.polling import attempts
 
 HOST = "127.0.0.1"
 """The only address the local cloud listens on."""
 
-_POLL_SECONDS = 0.05
 _TAIL_LINES = 12
 # Below the range the system gives to outgoing connections, so no client takes a port between choice and use.
 _FIRST_PORT, _LAST_PORT = 20000, 32000
@@ -67,13 +66,11 @@ class Service:
         Raises:
             LocalCloudError: The process ended first, or the time is over; the message ends with its log.
         """
-        deadline = time.monotonic() + seconds
-        while not ready():
+        for _ in attempts(seconds):
+            if ready():
+                return self
             self.check()
-            if time.monotonic() > deadline:
-                raise LocalCloudError(f"the {self.name} is not ready after {seconds:g} s; {self._log_tail()}")
-            time.sleep(_POLL_SECONDS)
-        return self
+        raise LocalCloudError(f"the {self.name} is not ready after {seconds:g} s; {self._log_tail()}")
 
     def check(self) -> None:
         """Do nothing while the process runs.

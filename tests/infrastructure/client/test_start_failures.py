@@ -1,12 +1,12 @@
 """start.sh, run in a sandbox, when a step fails: one line names the failure, and nothing incomplete stays."""
 
-import fcntl
 import hashlib
 import re
 import subprocess
 
 import pytest
 
+from pinterest_pipeline.files import locked
 from tests.infrastructure.client.sandbox import Sandbox
 
 
@@ -110,6 +110,5 @@ def test_an_unexpected_system_is_reported(sandbox: Sandbox) -> None:
 
 
 def test_concurrent_runs_exclude_each_other(started: Sandbox) -> None:
-    with (started.root / "opt/kafka-client/lock").open("a", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(started.root / "opt/kafka-client/lock"):
         assert failure(started.run()) == "another run of start.sh is under way; wait for it"

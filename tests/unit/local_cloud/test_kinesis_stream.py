@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from moto.core.exceptions import JsonRESTError
 from moto.kinesis.exceptions import InvalidArgumentError
 
+from pinterest_pipeline.kinesis_limits import MAX_RECORD_BYTES
 from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.kinesis import shard as shard_module
-from tooling.local_cloud.kinesis.handlers import MOST_RECORD_BYTES, new_record
+from tooling.local_cloud.kinesis.handlers import new_record
 from tooling.local_cloud.kinesis.server import MOTO, install
-from tooling.local_cloud.kinesis.shard import MOST_IN_A_PAGE, NewRecord, Page
+from tooling.local_cloud.kinesis.shard import MAX_PAGE_RECORDS, NewRecord, Page
 from tooling.local_cloud.kinesis.stream import OrderedStream
 
 FIRST, SECOND, THIRD = (f"shardId-{number:012}" for number in range(3))
@@ -219,8 +220,8 @@ def test_what_is_behind_is_told_in_milliseconds(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_page_ends_at_10000_records() -> None:
     stream = stream_of()
-    stream.append(records(range(MOST_IN_A_PAGE + 1)))
-    assert len(read(stream, FIRST).records) == MOST_IN_A_PAGE
+    stream.append(records(range(MAX_PAGE_RECORDS + 1)))
+    assert len(read(stream, FIRST).records) == MAX_PAGE_RECORDS
 
 
 @pytest.mark.parametrize(("size", "fit"), [(2**20, 10), (2**20 - 1, 10), (10 * 2**20, 1), (11 * 2**20, 1)])
@@ -248,7 +249,7 @@ def encoded(size: int) -> str:
     ("entry", "reason"),
     [
         ({"PartitionKey": "k", "Data": "YQ==", "ExplicitHashKey": str(HASHES)}, "must be in the range"),
-        ({"PartitionKey": "k", "Data": encoded(MOST_RECORD_BYTES)}, "less than or equal to 1048576"),
+        ({"PartitionKey": "k", "Data": encoded(MAX_RECORD_BYTES)}, "less than or equal to 1048576"),
     ],
 )
 def test_a_record_that_cannot_be_is_refused(entry: dict[str, str], reason: str) -> None:
@@ -258,7 +259,7 @@ def test_a_record_that_cannot_be_is_refused(entry: dict[str, str], reason: str) 
 
 
 def test_a_record_of_a_mebibyte_with_its_key_is_taken() -> None:
-    assert new_record({"PartitionKey": "é", "Data": encoded(MOST_RECORD_BYTES - 2)}).size == MOST_RECORD_BYTES
+    assert new_record({"PartitionKey": "é", "Data": encoded(MAX_RECORD_BYTES - 2)}).size == MAX_RECORD_BYTES
 
 
 def test_another_moto_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

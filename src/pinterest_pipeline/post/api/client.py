@@ -18,6 +18,7 @@ from tenacity import (
 )
 from tenacity.wait import wait_base, wait_random_exponential
 
+from pinterest_pipeline import kinesis_limits
 from pinterest_pipeline.errors import PostError, SettingsError
 from pinterest_pipeline.post.api.payloads import MAX_BODY_BYTES, pack
 from pinterest_pipeline.post.api.responses import (
@@ -82,7 +83,7 @@ class Pace:
         longest_wait: Seconds; the upper bound of the random waits. Retry-After is added to it.
     """
 
-    records_per_request: int = 500
+    records_per_request: int = kinesis_limits.MAX_RECORDS
     max_bytes: int = MAX_BODY_BYTES
     in_flight: int = 4
     answer_within: float = 30.0

@@ -4,10 +4,10 @@ import json
 from hashlib import blake2b
 from typing import Any, ClassVar
 
+from pinterest_pipeline import kinesis_limits
 from pinterest_pipeline.post.api.route import Result, Route
 from pinterest_pipeline.post.records import Record
 
-_LONGEST_KEY = 256
 # Kinesis raises this before it writes; after every other error the record may be written.
 _NOT_WRITTEN = "ProvisionedThroughputExceededException"
 _KEYS_AND_PERMISSIONS = ("AccessDenied", "KMS")
@@ -20,8 +20,8 @@ class StreamRoute(Route):
     method = "PUT"
     headers: ClassVar = {"Content-Type": "application/json", "Accept": "application/json"}
     envelope = ('{"records":[', "]}")
-    max_records = 500
-    max_record_bytes = 2**20
+    max_records = kinesis_limits.MAX_RECORDS
+    max_record_bytes = kinesis_limits.MAX_RECORD_BYTES
     peer_name = "Kinesis behind API Gateway"
     service_errors = _KEYS_AND_PERMISSIONS
     missing = "there is no such stream: check --api with its stage, --prefix, and that the streams exist"
@@ -35,7 +35,7 @@ class StreamRoute(Route):
     def key(self, record: Record) -> str:
         """Return the record's key, or a hash of its value if it has no valid partition key."""
         key = "" if record.key is None else str(record.key)
-        if 0 < len(key) <= _LONGEST_KEY:
+        if 0 < len(key) <= kinesis_limits.MAX_KEY_LENGTH:
             return key
         return blake2b(record.value.encode("ascii"), digest_size=16).hexdigest()
 

@@ -11,11 +11,11 @@ from dotenv.parser import parse_stream
 
 from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.errors import SettingsError
+from pinterest_pipeline.files import read_private
 from pinterest_pipeline.post.records import Page, Place, Record
 from pinterest_pipeline.post.source.connection import SETTING, connect, database_url, one_line_errors, public_name
 from pinterest_pipeline.post.source.database import DatabaseSource, source_table
 from pinterest_pipeline.post.source.folder import FolderSource
-from pinterest_pipeline.private_files import read_private
 
 __all__ = ["Page", "Place", "Record", "Source", "open_source", "read_credentials", "source_table"]
 

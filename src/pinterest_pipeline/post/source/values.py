@@ -30,8 +30,6 @@ def value_of_kind(value: object, kind: Kind) -> object:
 
 def _integer(value: object) -> object:
     match value:
-        case bool():
-            return int(value)
         case float() if value.is_integer() and abs(value) <= _EXACT_TO:
             return int(value)
         case str() if _INTEGER.fullmatch(value):
@@ -41,17 +39,13 @@ def _integer(value: object) -> object:
 
 
 def _real(value: object) -> object:
-    match value:
-        case bool():
-            return int(value)
-        case str() if _REAL.fullmatch(value):
-            return exact_number(value)
-        case _:
-            return _number(value)
+    return exact_number(value) if isinstance(value, str) and _REAL.fullmatch(value) else _number(value)
 
 
 def _number(value: object) -> object:
     match value:
+        case bool():
+            return int(value)
         case Decimal():
             return decimal_number(value)
         case float() if not math.isfinite(value):

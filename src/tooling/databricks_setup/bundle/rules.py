@@ -12,6 +12,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
+    PositiveInt,
     ValidationError,
     ValidatorFunctionWrapHandler,
     field_validator,
@@ -56,9 +58,7 @@ Warehouse = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Runtime = Annotated[str, Field(pattern=r"^\d+(\.\d+)?\.x(-[a-z0-9.]+)*-scala2\.1[23]$")]
 NodeType = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]
 Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9 .:/=+@_-]+$", max_length=255)]
-Positive = Annotated[int, Field(ge=1)]
 Percent = Annotated[float, Field(gt=0, le=100)]
-Natural = Annotated[int, Field(ge=0)]
 
 
 class Values(BaseModel):
@@ -82,25 +82,25 @@ class Values(BaseModel):
     schedule_status: Status
     notification_email: Email
     alert_status: Status
-    alert_hours_without_data: Positive
+    alert_hours_without_data: PositiveInt
     alert_quarantine_percent: Percent
-    task_timeout_seconds: Positive
-    task_retries: Positive
-    task_retry_interval_millis: Positive
-    job_timeout_seconds: Positive
-    slow_run_seconds: Positive
+    task_timeout_seconds: PositiveInt
+    task_retries: PositiveInt
+    task_retry_interval_millis: PositiveInt
+    job_timeout_seconds: PositiveInt
+    slow_run_seconds: PositiveInt
     kinesis_region: Region
     kinesis_access: NameOrEmpty
     stream_instance_profile: InstanceProfile
     stream_status: Status
-    stream_interval_seconds: Natural
+    stream_interval_seconds: NonNegativeInt
     stream_spark_version: Runtime
     stream_node_type: NodeType
-    stream_workers: Positive
-    backlog_seconds: Positive
-    backlog_records: Positive
-    backlog_bytes: Positive
-    backlog_files: Positive
+    stream_workers: PositiveInt
+    backlog_seconds: PositiveInt
+    backlog_records: PositiveInt
+    backlog_bytes: PositiveInt
+    backlog_files: PositiveInt
     stream_serverless_status: Status
     stream_serverless_schedule: Quartz
 

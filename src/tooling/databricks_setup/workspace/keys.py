@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pinterest_pipeline.errors import SettingsError
+from pinterest_pipeline.files import read_private
 from pinterest_pipeline.ingest.legacy_mount.aws_keys import KEY_COLUMNS, AwsKeys
-from pinterest_pipeline.private_files import read_private
 
 ENVIRONMENT = ("PINTEREST_MOUNT_ACCESS_KEY_ID", "PINTEREST_MOUNT_SECRET_ACCESS_KEY")
 """Names of their own: AWS's usual ones hold the keys of whoever sets up AWS, which a mount must never have."""

@@ -5,8 +5,8 @@ history of queries, all of which others may read.
 """
 
 import base64
+import math
 import re
-import time
 from collections.abc import Iterator
 
 from databricks.sdk import WorkspaceClient
@@ -19,6 +19,7 @@ from tooling.databricks_setup.errors import WorkspaceError
 from tooling.databricks_setup.workspace.client import workspace_says
 from tooling.databricks_setup.workspace.gaps import Gap
 from tooling.databricks_setup.workspace.wanted import LegacyKeys, Wanted
+from tooling.polling import attempts
 
 _COLUMNS = tuple(f"`{column}`" for column in KEY_COLUMNS)
 WRITE = f"""\
@@ -140,8 +141,9 @@ def _run(workspace: WorkspaceClient, wanted: Wanted, statement: str, doing: str)
         response: StatementResponse = workspace.statement_execution.execute_statement(
             statement, wanted.values.warehouse_id, parameters=parameters, wait_timeout="50s"
         )
-        while response.status and response.status.state in _UNDER_WAY:
-            time.sleep(_POLL_SECONDS)
+        for _ in attempts(math.inf, _POLL_SECONDS):
+            if response.status is None or response.status.state not in _UNDER_WAY:
+                break
             response = workspace.statement_execution.get_statement(response.statement_id or "")
     status = response.status
     if status is None or status.state is not StatementState.SUCCEEDED:

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from pinterest_pipeline.errors import SettingsError
+from pinterest_pipeline.files import replacing
 from pinterest_pipeline.publish.charts import Drawing, draw, fragment, wording
 from pinterest_pipeline.publish.charts.shapes import Bar, Chart, Series, rows_of_bars, stacked_rows
 from tooling.demo.report.latency_chart import draw_stream
@@ -66,13 +67,9 @@ def write_report(report: Report, path: Path) -> None:
         SettingsError: The file cannot be written.
     """
     page = render(report)
-    draft = path.with_name(f".{path.name}.part")
     try:
-        try:
+        with replacing(path) as draft:
             draft.write_text(page, encoding="utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(f"cannot write the report {path}: {error.strerror}; choose another folder") from error
 

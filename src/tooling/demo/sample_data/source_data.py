@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from pinterest_pipeline.entities import ENTITIES
 from pinterest_pipeline.errors import SettingsError, SourceError
+from pinterest_pipeline.files import replacing
 from pinterest_pipeline.post.source.connection import connect, database_url, one_line_errors, public_name
 from pinterest_pipeline.post.source.opening import source_table
 from tooling.demo.sample_data.generator import Row, generate
@@ -141,17 +142,12 @@ def _engine(path: Path) -> Iterator[Engine]:
 @contextmanager
 def _put_in_place(path: Path, *, copy: bool) -> Iterator[Path]:
     """Yield an empty file, or a copy of the database; it takes the database's place when the work has succeeded."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        draft.unlink(missing_ok=True)
+    with replacing(path) as draft:
         draft.touch()
         if copy:
             with closing(sqlite3.connect(path)) as there, closing(sqlite3.connect(draft)) as here:
                 there.backup(here)
         yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A real Apache Kafka broker in KRaft mode: one node, this machine only, small and quick to start."""
 
 import subprocess
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.jars import jars, java
 from tooling.local_cloud.processes import HOST, Service, free_port, listens
+from tooling.polling import attempts
 
 KAFKA = "org.apache.kafka:kafka_2.13:4.3.1"
 # Kafka logs through SLF4J and says nothing at all without a binding.
@@ -23,7 +23,6 @@ LOGGING = "org.slf4j:slf4j-simple:1.7.36"
 QUIET = {"log_level": 0}
 
 _REQUEST_SECONDS = 15
-_POLL_SECONDS = 0.05
 _START_SECONDS = 60
 _JAVA_OPTIONS = (
     # A short-lived broker gains more from a quick start than from the last optimisation.
@@ -125,17 +124,18 @@ def watermarks(consumer: Consumer, topic: str) -> Mapping[int, tuple[int, int]]:
 
 
 def _watermark(consumer: Consumer, topic: str, number: int) -> tuple[int, int]:
-    deadline = time.monotonic() + _REQUEST_SECONDS
-    while True:
+    failure = KafkaException()
+    for _ in attempts(_REQUEST_SECONDS):
         try:
             start, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_REQUEST_SECONDS)
         except KafkaException as error:
             # For a moment a new topic is known before its partitions have a leader.
-            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
                 raise
-            time.sleep(_POLL_SECONDS)
+            failure = error
         else:
             return start, end
+    raise failure
 
 
 def _properties(folder: Path, port: int, controller: int) -> str:

@@ -21,6 +21,7 @@ from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.kafka.broker import watermarks
 from tooling.local_cloud.kafka.landing import LandedFile, Landing
 from tooling.local_cloud.strict_json import compact, parse
+from tooling.polling import attempts
 
 READY = "ready to land records"
 """What the sink logs when it knows its place in every partition."""
@@ -205,10 +206,11 @@ def run(consumer: Consumer, sink: Sink, assigned: Sequence[TopicPartition], stop
 
 
 def _wait_for(consumer: Consumer, topics: Sequence[str], stopping: Event) -> None:
-    deadline = time.monotonic() + _TOPIC_SECONDS
-    while not stopping.wait(_POLL_SECONDS) and (missing := set(topics) - _existing(consumer)):
-        if time.monotonic() > deadline:
-            raise LocalCloudError(f"no topics {', '.join(sorted(missing))} after {_TOPIC_SECONDS} s; create them")
+    missing = set(topics)
+    for _ in attempts(_TOPIC_SECONDS, wait=stopping.wait):
+        if stopping.is_set() or not (missing := set(topics) - _existing(consumer)):
+            return
+    raise LocalCloudError(f"no topics {', '.join(sorted(missing))} after {_TOPIC_SECONDS} s; create them")
 
 
 def _existing(consumer: Consumer) -> set[str]:

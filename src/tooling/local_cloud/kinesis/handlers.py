@@ -15,18 +15,13 @@ from moto.kinesis.exceptions import InvalidArgumentError, RecordSizeExceedsLimit
 from moto.kinesis.models import KinesisBackend
 from moto.kinesis.responses import KinesisResponse
 
+from pinterest_pipeline.kinesis_limits import MAX_RECORD_BYTES, MAX_REQUEST_BYTES
 from tooling.local_cloud.kinesis import REGION
-from tooling.local_cloud.kinesis.shard import MOST_IN_A_PAGE, NewRecord, OrderedShard, Page, Position
+from tooling.local_cloud.kinesis.shard import MAX_PAGE_RECORDS, NewRecord, OrderedShard, Page, Position
 from tooling.local_cloud.kinesis.stream import OrderedStream
 from tooling.local_cloud.kinesis.validation import broken, invalid, read_request
 
-MOST_RECORD_BYTES = 2**20
-"""A record's data and partition key together."""
-
-MOST_REQUEST_BYTES = 10 * 2**20
-"""All records of one PutRecords."""
-
-_MOST_SHARDS_LISTED = 1000
+_MAX_SHARDS_LISTED = 1000
 _USUAL_PAGE = 100
 _HASH_KEYS = 2**128
 _AT_A_RECORD = frozenset({"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"})
@@ -218,8 +213,8 @@ class Answers(KinesisResponse):
     def put_records(self) -> ActionResult:
         """Answer PutRecords."""
         records = [new_record(entry, number) for number, entry in enumerate(self.params["Records"], start=1)]
-        if sum(record.size for record in records) > MOST_REQUEST_BYTES:
-            raise InvalidArgumentError(f"Records size exceeds {MOST_REQUEST_BYTES >> 20} MB limit")
+        if sum(record.size for record in records) > MAX_REQUEST_BYTES:
+            raise InvalidArgumentError(f"Records size exceeds {MAX_REQUEST_BYTES >> 20} MB limit")
         kept = self.stream.append(records)
         answers = [{"SequenceNumber": str(sequence), "ShardId": shard} for sequence, shard in kept]
         return JsonResult(json.dumps({"FailedRecordCount": 0, "Records": answers}))
@@ -246,7 +241,7 @@ class Answers(KinesisResponse):
         """Answer GetRecords."""
         position = Position.read(self.params["ShardIterator"])
         stream = self.kinesis_backend.describe_stream(None, position.stream)
-        page = stream.page(position, self.params.get("Limit", MOST_IN_A_PAGE))
+        page = stream.page(position, self.params.get("Limit", MAX_PAGE_RECORDS))
         return JsonResult(_records(stream, position, page))
 
     def list_shards(self) -> ActionResult:
@@ -258,7 +253,7 @@ class Answers(KinesisResponse):
         position = Position.read(token) if token else None
         stream = self.kinesis_backend.describe_stream(None, position.stream) if position else self.stream
         rest = stream.shards_after(position.shard if position else self.params.get("ExclusiveStartShardId", ""))
-        shards = rest[: self.params.get("MaxResults", _MOST_SHARDS_LISTED)]
+        shards = rest[: self.params.get("MaxResults", _MAX_SHARDS_LISTED)]
         more = str(Position(stream.stream_name, shards[-1].shard_id, 0)) if len(shards) < len(rest) else None
         return ActionResult({"Shards": [shard.to_json() for shard in shards], "NextToken": more})
 
@@ -284,7 +279,7 @@ def new_record(entry: Mapping[str, Any], number: int = 1) -> NewRecord:
         raise InvalidArgumentError(f"ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value: {hash_key}")
     # Base64 of whole bytes, as the service's model has checked.
     size = len(data) // 4 * 3 - data[-2:].count("=") + len(key.encode())
-    if size > MOST_RECORD_BYTES:
+    if size > MAX_RECORD_BYTES:
         raise RecordSizeExceedsLimit(number)
     return NewRecord(key, data, size, None if hash_key is None else int(hash_key))
 

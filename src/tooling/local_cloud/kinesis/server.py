@@ -14,9 +14,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
+from pinterest_pipeline.kinesis_limits import MAX_REQUEST_BYTES
 from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.kinesis import COUNTS, REGION
-from tooling.local_cloud.kinesis.handlers import MOST_REQUEST_BYTES, Answers, OrderedBackend
+from tooling.local_cloud.kinesis.handlers import Answers, OrderedBackend
 from tooling.local_cloud.kinesis.validation import read_request
 from tooling.local_cloud.processes import HOST
 
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 class _ServerRequest(Request):
     from_wsgi_server = True
     # The largest request that Kinesis takes, in Base64, with room for its keys and its JSON.
-    max_content_length = MOST_REQUEST_BYTES * 3 // 2
+    max_content_length = MAX_REQUEST_BYTES * 3 // 2
 
 
 class _Handler(WSGIRequestHandler):

@@ -12,10 +12,10 @@ from itertools import accumulate
 from moto.kinesis.exceptions import InvalidArgumentError
 from moto.kinesis.models import Shard
 
-MOST_IN_A_PAGE = 10_000
+MAX_PAGE_RECORDS = 10_000
 """GetRecords answers at most so many records."""
 
-MOST_PAGE_BYTES = 10 * 2**20
+MAX_PAGE_BYTES = 10 * 2**20
 """GetRecords answers at most so many bytes of data and partition keys, but always one record."""
 
 
@@ -147,7 +147,7 @@ class OrderedShard(Shard):
         first = bisect_right(self._log, sequence, key=lambda record: record.sequence)
         records = self._log[first : first + limit]
         sizes = accumulate(record.size for record in records)
-        records = records[: max(1, bisect_right(list(sizes), MOST_PAGE_BYTES))]
+        records = records[: max(1, bisect_right(list(sizes), MAX_PAGE_BYTES))]
         last = records[-1].sequence if records else sequence
         if first + len(records) < len(self._log):
             return Page(records, last, max(1, now() - records[-1].arrived))

@@ -12,7 +12,7 @@ from typing import cast
 from moto.kinesis.exceptions import InvalidArgumentError
 from moto.kinesis.models import Stream
 
-from tooling.local_cloud.kinesis.shard import MOST_IN_A_PAGE, NewRecord, OrderedShard, Page, Position, now
+from tooling.local_cloud.kinesis.shard import MAX_PAGE_RECORDS, NewRecord, OrderedShard, Page, Position, now
 
 _HASHES = 2**128
 _SHARDS = 10**9
@@ -66,7 +66,7 @@ class OrderedStream(Stream):
         with self._lock:
             return [self._append(record) for record in records]
 
-    def page(self, position: Position, limit: int = MOST_IN_A_PAGE) -> Page:
+    def page(self, position: Position, limit: int = MAX_PAGE_RECORDS) -> Page:
         """Return the records behind a position.
 
         Raises:
