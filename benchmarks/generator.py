@@ -52,7 +52,7 @@ def measure(rows: int) -> Measure:
 def main() -> None:
     """Measure each table and all of them together."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=200_000, help="rows of each table (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=200_000, help="rows per table (default: %(default)s)")
     rows = parser.parse_args().rows
     table = Table("table", "rows/s", "times the copy's time", title=f"generating {rows:,} rows a table")
     total = total_copy = 0.0

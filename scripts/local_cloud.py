@@ -1,4 +1,4 @@
-"""Starts the local cloud, says how to reach it, and keeps it running until Ctrl-C."""
+"""Start the local cloud, print its addresses, and keep it running until Ctrl-C."""
 
 from pinterest_pipeline.console import run_script
 from tooling.local_cloud.command import main

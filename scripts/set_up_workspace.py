@@ -1,4 +1,4 @@
-"""Plan, make and check what the bundle cannot declare in a Databricks workspace: credentials and values of secrets."""
+"""Plan, create and check what a bundle cannot declare in a Databricks workspace: credentials and secret values."""
 
 from pinterest_pipeline.console import run_script
 from tooling.databricks_setup.workspace.command import main

@@ -96,7 +96,7 @@ def test_the_report_says_what_was_rejected_and_why(demo: Demo) -> None:
         (["--source", "nowhere"], "there is no folder nowhere"),
         (["--source", "sqlite:///nowhere.db"], "nowhere.db"),
         (["--source", "oops://host/db"], "oops"),
-        (["--output", "."], "holds files that are not a demo's"),
+        (["--output", "."], "holds files that are not from a demo"),
         (["--output", "notes.txt"], "cannot use notes.txt as the output folder"),
         (["--rows", "9999999999"], "rows"),
     ],

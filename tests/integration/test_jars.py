@@ -68,7 +68,7 @@ def test_a_missing_java_is_told() -> None:
     [
         ('openjdk version "11.0.2" 2019-01-15', "is Java 11, which is too old"),
         ('java version "1.8.0_292"', "is Java 8, which is too old"),
-        ("hello", "does not tell its version"),
+        ("hello", "does not print its version"),
     ],
 )
 def test_an_old_java_is_told(answer: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -343,7 +343,7 @@ def test_a_first_stream_that_cannot_be_is_one_clear_line(tmp_path: Path) -> None
 
 
 def test_counting_where_nothing_answers_is_told() -> None:
-    with pytest.raises(LocalCloudError, match="does not tell what it holds"):
+    with pytest.raises(LocalCloudError, match="does not return its record counts"):
         stream_counts(f"http://127.0.0.1:{free_port()}")
 
 

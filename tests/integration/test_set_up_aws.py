@@ -197,9 +197,9 @@ def test_a_stack_that_could_not_be_made_is_removed_and_made_anew(deployment: Dep
     with pytest.raises(AwsError, match=r"is ROLLBACK_COMPLETE: Policy .*nobody"):
         made(changed(deployment, BROKEN, tmp_path))
     mended = changed(deployment, STREAMS, tmp_path)
-    assert "make it anew" in planned(mended)["streams"].note
+    assert "create it again" in planned(mended)["streams"].note
     watcher = made(mended)
-    assert any("removing what is left" in note for note in watcher.notes)
+    assert any("removing its remaining resources" in note for note in watcher.notes)
     assert statuses(mended)["streams"] == "CREATE_COMPLETE"
 
 
@@ -251,7 +251,7 @@ def test_what_the_settings_do_not_want_any_more_is_planned_guarded_and_removed(d
     data, streams = deployment.catalogue
     without = replace(deployment, catalogue=(data, replace(streams, wanted=lambda _: False)))
     assert {change.action for change in planned(without)["streams"].changes} == {"Remove"}
-    with pytest.raises(AwsError, match=r"do not want any more holds data: Pin"):
+    with pytest.raises(AwsError, match=r"no longer in the settings hold data: Pin"):
         made(without)
     apply(without, Watcher(), allow_data_loss=True)
     assert statuses(deployment) == {"data": "CREATE_COMPLETE"}

@@ -90,7 +90,7 @@ def test_the_life_of_a_deployment(aws: Mapping[str, str], settings: Path) -> Non
     again = run(aws, settings, "apply", "--yes")
     assert "0 resources changed" in again
     assert "nothing to change" in run(aws, settings, "plan")
-    assert "Everything is as the templates say" in run(aws, settings, "drift")
+    assert "No drift: every resource matches its template" in run(aws, settings, "drift")
 
     removed = run(aws, settings, "destroy", "--yes")
     assert f"pipeline-{name}-data stays" in removed
@@ -159,7 +159,7 @@ def test_no_credentials_and_no_aws_are_one_line_each(aws: Mapping[str, str], set
     }
     assert "aws sso login" in run({**unsigned, "AWS_SECRET_ACCESS_KEY": ""}, settings, "plan", code=2)
     nowhere = {**aws, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
-    assert "cannot ask AWS who you are" in run(nowhere, settings, "plan", code=2)
+    assert "cannot get the caller's identity from AWS" in run(nowhere, settings, "plan", code=2)
 
 
 def test_the_example_is_a_settings_file(aws: Mapping[str, str], tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_message_that_is_no_json_does_not_break_it(
 def test_a_landing_of_another_run_is_refused(topic: str, start_sink: StartSink, tmp_path: Path) -> None:
     Landing.at(str(tmp_path)).write(LandedFile(topic, 0, 0), b"1\n")
     service = start_sink(str(tmp_path), ready=False)
-    with pytest.raises(LocalCloudError, match="they are of different runs"):
+    with pytest.raises(LocalCloudError, match="they belong to different runs"):
         service.wait_until(lambda: False, 30)
 
 

@@ -1,4 +1,4 @@
-"""Makes a deployment what its settings say: one stack after the other, each told what the ones before it gave."""
+"""Brings a deployment to its settings: one stack after the other, each given the outputs of those before it."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from tooling.aws_setup.rolling import Attend
     from tooling.aws_setup.stacks import Stack
 
-_HOW_TO_GO_ON = "take the setting back, or copy the data and apply with --allow-data-loss"
+_HOW_TO_GO_ON = "restore the setting, or copy the data and apply with --allow-data-loss"
 
 
 def apply(deployment: Deployment, show: Show, *, allow_data_loss: bool = False) -> None:
-    """Make every wanted stack what the settings and templates say; what is so already is left alone.
+    """Bring every wanted stack to its settings and template; a stack that matches already is not changed.
 
-    A run that was cut off at any point is taken up by the next one: it waits for what CloudFormation is still doing,
-    removes what could not be made, and goes on.
+    A run after one that was cut off at any point continues it: it waits for running operations of CloudFormation,
+    removes what could not be created, and goes on.
 
     Args:
         deployment: The deployment.
-        show: What the person sees.
-        allow_data_loss: Whether what holds data may be replaced or removed.
+        show: Receives progress, to be displayed.
+        allow_data_loss: Whether resources that hold data may be replaced or removed.
 
     Raises:
         SettingsError: Something that must be uploaded is not there.
-        AwsError: AWS refuses or fails; what was made before stays.
+        AwsError: AWS refuses or fails; what was created before stays.
     """
     uploads.check(deployment.settings)
     if deployment.unwanted(deployment.states()):
@@ -48,19 +48,19 @@ def apply(deployment: Deployment, show: Show, *, allow_data_loss: bool = False) 
 
 
 def _shrink(deployment: Deployment, show: Show, *, allow_data_loss: bool) -> None:
-    """Remove what the settings do not want any more, users before what they use.
+    """Remove stacks that are no longer in the settings, each before those that it uses.
 
-    So what is used is changed after its users: the link to the proxy goes before the proxy, Airflow before its way out.
+    So the link to the proxy is removed before the proxy, and Airflow before its route to the internet.
     """
     states = deployment.states()
     unwanted = deployment.unwanted(states)
     held = [one for stack in unwanted for one in deployment.resources(stack, states[stack.name])]
     lost = [f"{one.name} ({one.kind})" for one in held if one.kind in HOLDS_DATA]
     if lost and not allow_data_loss:
-        raise AwsError(f"what the settings do not want any more holds data: {', '.join(lost)}; {_HOW_TO_GO_ON}")
+        raise AwsError(f"resources that are no longer in the settings hold data: {', '.join(lost)}; {_HOW_TO_GO_ON}")
     for stack in reversed(deployment.catalogue):
         if stack in unwanted:
-            show.note(f"removing {states[stack.name].name}: the settings do not want it any more")
+            show.note(f"removing {states[stack.name].name}: it is no longer in the settings")
             remove(deployment, states[stack.name], show)
         elif stack.name in states:
             _bring_up(deployment, stack, show, allow_data_loss=allow_data_loss)
@@ -87,7 +87,7 @@ def _watch(deployment: Deployment, stack: str, show: Show, before: frozenset[str
     client = deployment.clients.cloudformation
     state = state_of(client, stack)
     if state is None:
-        raise AwsError(f"{stack} was removed by somebody else while it was being changed; apply again")
+        raise AwsError(f"{stack} was removed by another process while it was being changed; apply again")
     return follow(client, state, show.event, deployment.poll_seconds, before, _gate(deployment, state, show))
 
 
@@ -96,14 +96,14 @@ def _settled(deployment: Deployment, state: State | None, show: Show) -> State |
     if state and state.under_way:
         state = at_rest(deployment, state, show)
     if state and state.status in DEAD:
-        show.note(f"{state.name} is {state.status}: removing what is left of it")
+        show.note(f"{state.name} is {state.status}: removing its remaining resources")
         remove(deployment, state, show)
         return None
     if state and state.status == HALF_REMOVED:
         raise AwsError(f"{state.name} is {state.status}: its removal failed; end it with destroy, then apply again")
     if state and state.status == "UPDATE_ROLLBACK_FAILED":
         raise AwsError(
-            f"{state.name} is stuck in {state.status}: mend what its events name, run `aws cloudformation "
+            f"{state.name} is stuck in {state.status}: repair what its events name, run `aws cloudformation "
             f"continue-update-rollback --region {deployment.settings.region} --stack-name {state.name}`, then apply"
         )
     return state
@@ -115,15 +115,15 @@ def _gate(deployment: Deployment, state: State, show: Show) -> Attend | None:
 
 
 def at_rest(deployment: Deployment, state: State, show: Show) -> State | None:
-    """Wait until CloudFormation is not at work on a stack any more, and return it; None where it is gone.
+    """Wait until no operation runs on a stack, and return the stack; None where it is deleted.
 
-    However that ends, it can be gone on from there: a failure is told, and raised by nobody.
+    A failure is shown and not raised: the next operation starts from whatever state the stack is in.
 
     Raises:
-        AwsError: AWS does not tell.
+        AwsError: AWS refuses the call or cannot be reached.
     """
     client = deployment.clients.cloudformation
-    show.note(f"{state.name} is {state.status}: waiting for what is under way")
+    show.note(f"{state.name} is {state.status}: waiting for the running operation")
     try:
         gate = _gate(deployment, state, show)
         now: State | None = follow(client, state, show.event, deployment.poll_seconds, attend=gate)
@@ -151,5 +151,6 @@ def _guard(change_set: ChangeSet, *, allow_data_loss: bool) -> None:
     if lost and not allow_data_loss:
         names = ", ".join(f"{change.resource} ({change.kind}: {', '.join(change.properties)})" for change in lost)
         raise AwsError(
-            f"{change_set.spec.stack}: the change would remove or replace what holds data: {names}; {_HOW_TO_GO_ON}"
+            f"{change_set.spec.stack}: the change would remove or replace resources that hold data: {names}; "
+            f"{_HOW_TO_GO_ON}"
         )

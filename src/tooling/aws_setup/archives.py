@@ -1,7 +1,7 @@
-"""The pinned archives of the client's machine: fetched here, checked, and put where the machine can read them.
+"""The pinned archives of the client's machine: downloaded and verified here, then uploaded to the deployment's bucket.
 
-The machine has no way to the internet, so this one brings what it installs into the deployment's bucket, each under a
-name that says what it must be: `archives/<sha256>/<file name>`.
+The machine has no access to the internet. Each archive has a key with its expected hash:
+`archives/<sha256>/<file name>`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _URL = re.compile(r"https://[\w.-]+(/[\w.-]+)+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VERSION = re.compile(r"[\w.-]+")
-# Each try goes on where the last one was cut off, so this is patience, not waste.
+# Each try continues where the last one was cut off, so many tries cost little.
 _TRIES = 5
 
 
@@ -38,10 +38,10 @@ class Archive:
     """A pinned archive.
 
     Attributes:
-        name: What it is called in the file of pins.
+        name: Its name in the file of pins.
         version: The version of what is in it.
-        url: Where its publisher offers it.
-        sha256: What it must hash to, in hexadecimal digits.
+        url: The publisher's URL.
+        sha256: Its expected SHA-256, in hexadecimal digits.
     """
 
     name: str
@@ -56,12 +56,12 @@ class Archive:
 
     @property
     def key(self) -> str:
-        """Its S3 key; start.sh reads from it what the archive must hash to."""
+        """Its S3 key; start.sh reads the expected hash from it."""
         return f"archives/{self.sha256}/{self.file_name}"
 
 
 Progress = Callable[[Archive, int, int | None], None]
-"""Is told, of an archive, how many bytes are done, and of how many where that is known."""
+"""Called with an archive, the bytes done, and the total where it is known."""
 
 
 def read_archives(path: Path) -> Mapping[str, Archive]:
@@ -83,14 +83,14 @@ def read_archives(path: Path) -> Mapping[str, Archive]:
 def download(archive: Archive, folder: Path, http: httpx.Client, progress: Progress) -> Path:
     """Return the archive's file in the folder; only the first call downloads it.
 
-    A download that was cut off goes on where it stopped, in this call or in a later one. The file gets its name when
-    it is whole and hashes to what it must.
+    A download that was cut off continues where it stopped, in this call or in a later one. The file gets its final
+    name when it is complete and its hash is verified.
 
     Args:
         archive: What to fetch.
         folder: Where archives are kept from one run to the next.
         http: Fetches it; verifies certificates.
-        progress: Is told how far it is.
+        progress: Called as bytes arrive.
 
     Raises:
         AwsError: It cannot be fetched or kept, or is not what was pinned.
@@ -104,7 +104,7 @@ def download(archive: Archive, folder: Path, http: httpx.Client, progress: Progr
         _fetch(archive, partial, http, progress)
         got = sha256_of(partial)
         if got != archive.sha256:
-            # Going on from wrong bytes could never end well.
+            # Resuming from wrong bytes could never give the expected hash.
             partial.unlink()
             raise AwsError(_mismatch(archive, got))
         return partial.replace(kept)
@@ -173,12 +173,12 @@ def _fetch(archive: Archive, partial: Path, http: httpx.Client, progress: Progre
             return _go_on(archive, partial, http, progress)
         except httpx.HTTPStatusError as error:
             said = f"{error.response.status_code} {error.response.reason_phrase}"
-            raise AwsError(f"cannot download {archive.url}: {said}; is it still offered there?") from error
+            raise AwsError(f"cannot download {archive.url}: {said}; check whether it is still there") from error
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
     raise AwsError(
         f"cannot download {archive.url}: {reason}; check the network and run the same command again, "
-        "it goes on where it stopped"
+        "it continues where it stopped"
     )
 
 
@@ -188,7 +188,7 @@ def _go_on(archive: Archive, partial: Path, http: httpx.Client, progress: Progre
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     with http.stream("GET", archive.url, headers=headers) as answer:
         if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            # All of it is here already; whether it is the right thing, its hash says.
+            # It is complete already; the hash decides whether it is the expected archive.
             return
         answer.raise_for_status()
         if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
@@ -206,7 +206,7 @@ def _go_on(archive: Archive, partial: Path, http: httpx.Client, progress: Progre
 def _mismatch(archive: Archive, got: str) -> str:
     return (
         f"{archive.url} is not what was pinned: expected SHA-256 {archive.sha256}, got {got}; run the same command "
-        "again in case it was damaged on the way, and if it stays so, compare both with what its publisher says"
+        "again in case the download was damaged; if the digest stays the same, compare both with the publisher's"
     )
 
 

@@ -51,7 +51,7 @@ class Change:
 
     @property
     def loses_data(self) -> bool:
-        """Whether records may be gone afterwards, or left behind in something that nothing reads any more."""
+        """Whether records may be lost, or remain in a resource that nothing reads any more."""
         gone = self.action == "Remove" and self.policy != "Retain"
         replaced = self.replacement not in ("", _NEVER)
         return (gone or replaced) and self.kind in HOLDS_DATA
@@ -103,7 +103,7 @@ def make_change_set(client: CloudFormationClient, spec: StackSpec, poll_seconds:
     Args:
         client: The service.
         spec: How the stack shall be.
-        poll_seconds: Time between two looks.
+        poll_seconds: The longest time between two requests.
 
     Raises:
         AwsError: The template or a value is refused.
@@ -137,7 +137,7 @@ def make_change_set(client: CloudFormationClient, spec: StackSpec, poll_seconds:
 
 @contextmanager
 def dropped_on_failure(client: CloudFormationClient, change_set: ChangeSet) -> Iterator[None]:
-    """Take a change set back when what is done with it fails or is interrupted: nobody would look for what is left."""
+    """Delete a change set when the block fails or is interrupted: nobody would find it later."""
     try:
         yield
     except BaseException:
@@ -153,7 +153,7 @@ def drop(client: CloudFormationClient, change_set: ChangeSet) -> None:
     Raises:
         AwsError: It cannot be taken back.
     """
-    with aws_says(f"{change_set.spec.stack}: the change set cannot be taken back"):
+    with aws_says(f"{change_set.spec.stack}: the change set cannot be deleted"):
         client.delete_change_set(ChangeSetName=change_set.identity)
         if change_set.spec.kind == "CREATE":
             _drop_empty_stack(client, change_set.stack)

@@ -1,4 +1,4 @@
-"""The AWS services that are called, and what becomes of their errors: one line that says what to do."""
+"""Clients of the AWS services, and their errors as one line that says what to do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
 
-# Adaptive: CloudFormation throttles whoever looks at events often, and a long apply must outlast that.
+# Adaptive: CloudFormation throttles frequent requests for events, and a long apply must survive that.
 _CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 10}, connect_timeout=10, read_timeout=60)
 # Who nobody answers should hear of it before the tenth try.
 _FIRST_CALL = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=5, read_timeout=20)
@@ -50,10 +50,10 @@ _HINTS = {
         f"AWS does not know these credentials, or the account has not enabled this region; {_NO_CREDENTIALS}"
     ),
     r"ExpiredToken\w*|RequestExpired|TokenRefreshRequired": f"the credentials have expired; {_NO_CREDENTIALS}",
-    r"AccessDenied\w*|UnauthorizedOperation|NotAuthorized": "ask for the right that the message names",
-    r"OptInRequired|SubscriptionRequired\w*": "the account has not opted in to this region or service",
-    r"LimitExceeded\w*|\w*QuotaExceeded\w*": "ask for a higher quota in the console's Service Quotas",
-    r"Throttling\w*|RequestLimitExceeded|TooManyRequests\w*": "AWS throttles this account; try again in some minutes",
+    r"AccessDenied\w*|UnauthorizedOperation|NotAuthorized": "request the permission that the message names",
+    r"OptInRequired|SubscriptionRequired\w*": "the account is not enabled for this region or service",
+    r"LimitExceeded\w*|\w*QuotaExceeded\w*": "request a higher quota in Service Quotas in the console",
+    r"Throttling\w*|RequestLimitExceeded|TooManyRequests\w*": "AWS throttles this account; try again in a few minutes",
 }
 
 
@@ -65,14 +65,14 @@ class Clients:
         apigateway: Tells the account's role for logs.
         autoscaling: Tells which machines of the REST proxy are new.
         cloudformation: Makes, changes and removes everything.
-        s3: Takes uploads, and says whether buckets hold data.
+        s3: Uploads files, and lists buckets.
         kafka: Tells the brokers' addresses.
-        kafkaconnect: Tells how the connector fares.
+        kafkaconnect: Reports the connector's state.
         ec2: Closes the network's default security group.
         elbv2: Tells whether the REST proxy answers.
         kinesis: Says whether the streams hold data.
-        rds: Removes a database, when it is told to.
-        kms: Removes the key, when it is told to.
+        rds: Deletes a database, on request.
+        kms: Deletes the key, on request.
         sts: Tells which account this is.
     """
 
@@ -132,7 +132,7 @@ def aws_says(doing: str) -> Iterator[None]:
     except (NoCredentialsError, ProfileNotFound, TokenRetrievalError, UnauthorizedSSOTokenError) as error:
         raise SettingsError(f"{doing}: {error}; {_NO_CREDENTIALS}") from error
     except EndpointConnectionError as error:
-        raise AwsError(f"{doing}: {error}; is there a network, and does the region have this service?") from error
+        raise AwsError(f"{doing}: {error}; check the network, and whether the region has this service") from error
     except ClientError as error:
         raise AwsError(f"{doing}: {in_words(error)}") from error
     except (BotoCoreError, Boto3Error) as error:
@@ -145,7 +145,7 @@ def code_of(error: ClientError) -> str:
 
 
 def in_words(error: ClientError) -> str:
-    """Return what AWS said, on one line, with what to do about it where that is known."""
+    """Return AWS's error message on one line, with a hint where there is one."""
     code = code_of(error)
     message = " ".join(error.response.get("Error", {}).get("Message", "").split())
     said = f"{message} ({code})" if message else code

@@ -1,13 +1,13 @@
-"""Plan, make, show and remove everything that the pipeline needs in an AWS account.
+"""Plan, create, show and remove everything that the pipeline needs in an AWS account.
 
-  example   print a settings file with every default, for you to keep as aws.toml
-  plan      show what apply would change, and what it costs a month; nothing is left behind
-  apply     make AWS what the settings say; safe to repeat and to interrupt
-  status    show what is there, and what you need of it
-  drift     show what was changed behind CloudFormation's back
-  destroy   remove it; refuses while there is data, unless you say what becomes of it
+  example   print an example settings file with every default, to be saved as aws.toml
+  plan      show what apply would change, and what it costs a month; changes nothing
+  apply     make the stacks match the settings; safe to repeat and to interrupt
+  status    show stacks, outputs and the steps left to you
+  drift     show changes that were made outside of CloudFormation
+  destroy   remove the deployment; refuses while it holds data, unless an option says what to do with it
 
-Credentials are AWS's own: a profile, a role or the environment.
+Credentials come from AWS's usual places: a profile, a role or the environment.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
 
     Raises:
         SystemExit: With code 1 where drift was found.
-        KeyboardInterrupt: After Ctrl-C, once it is said what goes on in AWS.
+        KeyboardInterrupt: After Ctrl-C, once the running operation in AWS is named.
     """
     options = _parser().parse_args()
     if options.command == "example":
@@ -70,18 +70,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--settings", type=Path, default=Path("aws.toml"), help="default: %(default)s")
-    common.add_argument("--profile", help="AWS profile; default: AWS_PROFILE, or AWS's own chain")
+    common.add_argument("--profile", help="AWS profile; default: AWS_PROFILE, then the default credential chain")
     sure = argparse.ArgumentParser(add_help=False)
     sure.add_argument("--yes", action="store_true", help="do not ask")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("example", help="print a settings file")
+    commands.add_parser("example", help="print an example settings file")
     commands.add_parser("plan", parents=[common], help="show what apply would change")
-    making = commands.add_parser("apply", parents=[common, sure], help="make AWS what the settings say")
-    making.add_argument("--allow-data-loss", action="store_true", help="replace or remove also what holds data")
-    showing = commands.add_parser("status", parents=[common], help="show what is there")
+    making = commands.add_parser("apply", parents=[common, sure], help="make the stacks match the settings")
+    making.add_argument("--allow-data-loss", action="store_true", help="replace or remove even what holds data")
+    showing = commands.add_parser("status", parents=[common], help="show stacks, outputs and the steps left to you")
     showing.add_argument("--json", action="store_true", help="all outputs as JSON, for other programs")
-    commands.add_parser("drift", parents=[common], help="show what was changed by other hands")
-    removing = commands.add_parser("destroy", parents=[common, sure], help="remove it")
+    commands.add_parser("drift", parents=[common], help="show changes made outside of CloudFormation")
+    removing = commands.add_parser("destroy", parents=[common, sure], help="remove the deployment")
     data = removing.add_mutually_exclusive_group()
     data.add_argument(
         "--keep-data",
@@ -89,16 +89,16 @@ def _parser() -> argparse.ArgumentParser:
         action="store_const",
         const=Data.KEEP,
         default=Data.REFUSE,
-        help="buckets and database stay; what is in streams and topics is lost",
+        help="keep buckets and database; records in streams and topics are lost",
     )
     data.add_argument(
-        "--delete-data", dest="data", action="store_const", const=Data.DELETE, help="everything goes, data too"
+        "--delete-data", dest="data", action="store_const", const=Data.DELETE, help="remove everything, data included"
     )
     return parser
 
 
 def _account(deployment: Deployment) -> str:
-    with aws_says("cannot ask AWS who you are"):
+    with aws_says("cannot get the caller's identity from AWS"):
         return deployment.clients.sts.get_caller_identity()["Account"]
 
 
@@ -121,19 +121,19 @@ def _apply(deployment: Deployment, console: Console, options: argparse.Namespace
         try:
             apply(deployment, shown, allow_data_loss=options.allow_data_loss)
         except KeyboardInterrupt:
-            shown.note("CloudFormation goes on with what it has begun: run apply again to follow it to its end.")
+            shown.note("CloudFormation continues the operation: run apply again to follow it to its end.")
             raise
-    console.print(f"{shown.changed.total():,} resources changed; `status` shows what you need of them", highlight=False)
+    console.print(f"{shown.changed.total():,} resources changed; `status` shows the outputs", highlight=False)
 
 
 def _drift(deployment: Deployment, console: Console) -> None:
     with console.status("CloudFormation is comparing ..."):
         drifts = [*find_drift(deployment)]
     if not drifts:
-        console.print("Everything is as the templates say.")
+        console.print("No drift: every resource matches its template.")
         return
     console.print(drift_table(drifts))
-    console.print("Change the settings to what you want and apply, or undo by hand what was done by hand.")
+    console.print("Change the settings and apply, or revert the manual changes.")
     sys.exit(NOT_ALL)
 
 
@@ -145,5 +145,5 @@ def _destroy(deployment: Deployment, console: Console, options: argparse.Namespa
         try:
             destroy(deployment, shown, options.data)
         except KeyboardInterrupt:
-            shown.note("CloudFormation goes on with what it has begun: run destroy again to go on.")
+            shown.note("CloudFormation continues the operation: run destroy again to follow it to its end.")
             raise

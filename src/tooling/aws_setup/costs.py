@@ -1,7 +1,7 @@
-"""A rough monthly cost of what runs all the time, by resource.
+"""The approximate monthly cost of resources that run all the time.
 
-What is paid by use (requests, records, gigabytes stored and moved) comes on top; prices.toml says where each price
-comes from and of when it is.
+What is paid by use (requests, records, gigabytes stored and moved) comes on top; prices.toml has the source and
+the date of each price.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Price:
     Attributes:
         usd: US dollars.
         per: hour, month or GB-month.
-        source: Where it stands.
+        source: Where it is published.
         date: Of when it is.
     """
 
@@ -92,7 +92,7 @@ def monthly_costs(settings: Settings, resources: Iterable[Resource], prices: Pri
     """Return what a deployment's resources cost a month, the dearest first.
 
     Args:
-        settings: What a person decided.
+        settings: The deployment's settings.
         resources: The resources.
         prices: The price list.
     """

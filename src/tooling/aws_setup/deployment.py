@@ -1,4 +1,4 @@
-"""One deployment in one account: its stacks, what they gave, and how each of them shall be."""
+"""One deployment in one account: its stacks, their outputs, and the specification of each."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Deployment:
     """One deployment in one account.
 
     Attributes:
-        settings: What a person decided.
+        settings: The deployment's settings.
         clients: The services.
-        poll_seconds: The longest time between two looks at an operation.
+        poll_seconds: The longest time between two requests about an operation.
         catalogue: The stacks that there can be, in the order in which they are made.
     """
 
@@ -66,7 +66,7 @@ class Deployment:
         """Return the states of all stacks that are there in some form, wanted or not, by their short names.
 
         Raises:
-            AwsError: AWS does not tell.
+            AwsError: AWS refuses the call or cannot be reached.
         """
         client = self.clients.cloudformation
         found = {stack.name: state_of(client, stack.full_name(self.settings)) for stack in self.catalogue}
@@ -77,12 +77,12 @@ class Deployment:
         return tuple(one for one in self.catalogue if one.name in states and not one.wanted(self.settings))
 
     def known(self, states: Mapping[str, State]) -> Values:
-        """Return what stacks gave, what AWS only tells who asks, and what uploads are called.
+        """Return the outputs of stacks, values that only an API returns, and the names of uploads.
 
         Raises:
             SettingsError: A file that must be uploaded is not there, or the settings ask for another range of addresses
                 than the network has.
-            AwsError: AWS does not tell.
+            AwsError: AWS refuses the call or cannot be reached.
         """
         given = outputs(states)
         self._check_range(states)
@@ -96,8 +96,8 @@ class Deployment:
         in_use = network.parameters.get("Cidr", cidr) if network and network.there else cidr
         if in_use != cidr:
             raise SettingsError(
-                f"network.cidr is {cidr}, but the network was made with {in_use} and keeps its range: take the setting "
-                "back, or run destroy --keep-data and apply anew"
+                f"network.cidr is {cidr}, but the network was made with {in_use} and keeps its range: restore "
+                "the setting, or run destroy --keep-data and apply again"
             )
 
     def spec(self, stack: Stack, state: State | None, known: Values, expected: Expected) -> StackSpec:
@@ -107,7 +107,7 @@ class Deployment:
             stack: The stack.
             state: How it is.
             known: What is known.
-            expected: What stands in for what is not.
+            expected: Placeholders for unknown outputs.
 
         Raises:
             AwsError: A parameter has no value.
@@ -118,10 +118,10 @@ class Deployment:
         return StackSpec(name, kind, stack.template.body(values), values, settings.tags, settings.service_role)
 
     def resources(self, stack: Stack, state: State | None) -> frozenset[Resource]:
-        """Return what a stack is made of.
+        """Return a stack's resources.
 
         Raises:
-            AwsError: AWS does not tell.
+            AwsError: AWS refuses the call or cannot be reached.
         """
         if state is None or not state.there:
             return frozenset()

@@ -1,4 +1,4 @@
-"""How plans, progress and states look on a terminal."""
+"""Plans, progress and states as tables and lines of a terminal."""
 
 from __future__ import annotations
 

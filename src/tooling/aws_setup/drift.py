@@ -1,4 +1,4 @@
-"""What somebody changed in AWS behind CloudFormation's back."""
+"""Finds drift: changes of resources that were made outside of CloudFormation."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Drift:
         resource: The resource's name in the template.
         kind: Its type.
         property: Path of the property; empty where the resource itself is gone.
-        expected: What the template says.
-        actual: What AWS has.
+        expected: The value in the template.
+        actual: The value in AWS.
     """
 
     stack: str
@@ -44,7 +44,7 @@ class Drift:
 
 
 def find_drift(deployment: Deployment) -> Iterator[Drift]:
-    """Have CloudFormation compare what it made with what is there, stack after stack.
+    """Have CloudFormation compare each stack's template with its resources.
 
     It compares what templates set, for the types that it can compare. A stack that cannot be compared, or not whole,
     counts as a difference.
@@ -54,12 +54,12 @@ def find_drift(deployment: Deployment) -> Iterator[Drift]:
     """
     client, states = deployment.clients.cloudformation, deployment.states()
     if not states:
-        raise AwsError("there is nothing to compare: no stack of this deployment is there")
+        raise AwsError("there is nothing to compare: this deployment has no stack")
     for state in states.values():
         if not state.there or state.under_way:
             yield Drift(state.name, "", "", "", "a stack at rest", state.status)
             continue
-        with aws_says(f"cannot compare {state.name} with what is there"):
+        with aws_says(f"cannot compare {state.name} with its resources"):
             failure = _detect(client, state.identity, deployment.poll_seconds)
             found = [drift for one in _different(client, state.identity) for drift in _drifts(state.name, one)]
         yield from found

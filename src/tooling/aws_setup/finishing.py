@@ -1,4 +1,4 @@
-"""What CloudFormation cannot do, done when its stacks are made."""
+"""The steps of an apply that CloudFormation cannot do, after all stacks."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def finish(clients: Clients, outputs: Values, note: Callable[[str], None], poll_
     Args:
         clients: The services.
         outputs: What the stacks gave.
-        note: Tells what is going on.
-        poll_seconds: Time between two looks.
+        note: Called with a line of progress.
+        poll_seconds: The longest time between two requests.
 
     Raises:
         AwsError: AWS refuses, or the REST proxy does not answer in time.
@@ -51,20 +51,20 @@ def close_default_group(clients: Clients, group: str, note: Callable[[str], None
         if outgoing:
             clients.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=outgoing)
     if incoming or outgoing:
-        note("took every rule from the network's default security group")
+        note("removed every rule of the network's default security group")
 
 
 def await_proxy(clients: Clients, target_group: str, note: Callable[[str], None], poll_seconds: float) -> None:
     """Wait until the REST proxy answers its load balancer.
 
-    CloudFormation is done when the machine is started; what the machine then does shows here alone.
+    CloudFormation's operation ends when the machine is started; its installation is visible here only.
 
     Raises:
         AwsError: It does not answer in time.
     """
     if proxy_is_healthy(clients, target_group):
         return
-    note("waiting for the REST proxy to answer: its machine installs it, which takes some minutes")
+    note("waiting for the REST proxy to answer: its machine installs it, which takes a few minutes")
     for _ in attempts(_PROXY_SECONDS, poll_seconds):
         if proxy_is_healthy(clients, target_group):
             note("the REST proxy answers")
@@ -79,8 +79,8 @@ def proxy_is_healthy(clients: Clients, target_group: str) -> bool:
     """Return whether a REST proxy answers its load balancer.
 
     Raises:
-        AwsError: AWS does not tell.
+        AwsError: AWS refuses the call or cannot be reached.
     """
-    with aws_says("cannot ask how the REST proxy fares"):
+    with aws_says("cannot get the health of the REST proxy"):
         found = clients.elbv2.describe_target_health(TargetGroupArn=target_group)["TargetHealthDescriptions"]
     return any(target.get("TargetHealth", {}).get("State") == "healthy" for target in found)

@@ -1,4 +1,4 @@
-"""What no stack gives and AWS tells only who asks; an answer that is in use is kept, for another is a change."""
+"""Values that no stack has as an output and an API returns; a value in use is kept, since another one is a change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def answers(clients: Clients, outputs: Values, states: Mapping[str, State]) -> V
         states: The stacks that are there, by their short names.
 
     Raises:
-        AwsError: AWS does not tell.
+        AwsError: AWS refuses the call or cannot be reached.
     """
     users = _in_use(states, "clients"), _in_use(states, "streams")
     return {**_brokers(clients, outputs, users[0]), **_log_role(clients, users[1])}
@@ -47,11 +47,11 @@ def _brokers(clients: Clients, outputs: Values, in_use: Values) -> Values:
         return {}
     if in_use.get("ClusterArn") == cluster and "BootstrapBrokers" in in_use:
         return {"BootstrapBrokers": in_use["BootstrapBrokers"]}
-    with aws_says("cannot ask for the brokers' addresses"):
+    with aws_says("cannot get the brokers' addresses"):
         try:
             addresses = clients.kafka.get_bootstrap_brokers(ClusterArn=cluster).get("BootstrapBrokerStringSaslIam")
         except ClientError as error:
-            # It is on its way in or out, or gone: whoever needs the addresses says that they are missing.
+            # It is being created, being deleted, or gone: the stack that needs the addresses reports them as missing.
             if code_of(error) in ("NotFoundException", "BadRequestException"):
                 return {}
             raise
@@ -63,9 +63,9 @@ def _brokers(clients: Clients, outputs: Values, in_use: Values) -> Values:
 def _log_role(clients: Clients, in_use: Values) -> Values:
     """Return the role that API Gateway logs with, if the account has one: it is the same for all APIs of a region.
 
-    A deployment that has made that role itself goes on having it.
+    A deployment that created that role itself keeps it.
     """
     if "LogRoleArn" in in_use:
         return {"LogRoleArn": in_use["LogRoleArn"]}
-    with aws_says("cannot ask for API Gateway's role for logs"):
+    with aws_says("cannot get API Gateway's role for logs"):
         return {"LogRoleArn": clients.apigateway.get_account().get("cloudwatchRoleArn", "")}

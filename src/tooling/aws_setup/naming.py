@@ -1,4 +1,4 @@
-"""Names that change when AWS must replace what bears them.
+"""Names that change when AWS must replace the resource that has them.
 
 Where a property can be set only at creation, CloudFormation creates the replacement before it deletes the old resource,
 and two resources of one name are refused. So the templates put a digest of such properties into the name: a parameter

@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef
 
 NEW = frozenset({"REVIEW_IN_PROGRESS"})
-"""A stack that is only a change set yet."""
+"""A stack that has a change set and no resources yet."""
 
 DEAD = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
-"""A stack that was never made: all that can be done with it is to remove what is left."""
+"""A stack whose creation failed: it can only be deleted."""
 
 HALF_REMOVED = "DELETE_FAILED"
 GONE = "DELETE_COMPLETE"
 
 GOOD = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
-"""Where an operation ends that did what it should."""
+"""Final states of operations that succeeded."""
 
 UNDER_WAY = "_IN_PROGRESS"
 
 _BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
 _MAX_SECONDS_TO_BEGIN = 120
 
-# What CloudFormation says of resources that fell because another did.
+# Words in the reasons of resources that failed because another one did.
 _CONSEQUENCE = ("cancelled", "canceled")
 
 
@@ -48,9 +48,9 @@ class State:
     Attributes:
         name: Its full name.
         identity: Its ARN, which outlives it.
-        status: CloudFormation's word.
+        status: CloudFormation's status.
         outputs: Its outputs.
-        parameters: What it was told.
+        parameters: Its parameters.
         changed: When it was last changed.
     """
 
@@ -63,12 +63,12 @@ class State:
 
     @property
     def there(self) -> bool:
-        """Whether it is made, in whatever state."""
+        """Whether it exists, in any state."""
         return self.status not in NEW | DEAD | {GONE, HALF_REMOVED}
 
     @property
     def under_way(self) -> bool:
-        """Whether CloudFormation is at work on it."""
+        """Whether an operation runs on it."""
         return self.status.endswith(UNDER_WAY) and self.status not in NEW
 
 
@@ -81,8 +81,8 @@ class Event:
         at: When.
         resource: The resource's name in the template; the stack's own name for the stack itself.
         kind: The resource's type.
-        status: CloudFormation's word.
-        reason: Why, where there is something to say.
+        status: CloudFormation's status.
+        reason: The reason, where there is one.
     """
 
     identity: str
@@ -99,12 +99,12 @@ class Event:
 
     @property
     def ends(self) -> bool:
-        """Whether the stack is at rest with it."""
+        """Whether it ends an operation of the stack."""
         return self.of_stack and not self.status.endswith(UNDER_WAY)
 
     @property
     def is_cause(self) -> bool:
-        """Whether something failed by itself, not because something else had."""
+        """Whether it is a failure that no other failure caused."""
         return self.status.endswith("_FAILED") and not any(word in self.reason.lower() for word in _CONSEQUENCE)
 
 
@@ -112,9 +112,9 @@ def state_of(client: CloudFormationClient, name: str) -> State | None:
     """Return a stack's state; None where there is no stack of that name or ARN.
 
     Raises:
-        AwsError: AWS does not tell.
+        AwsError: AWS refuses the call or cannot be reached.
     """
-    with aws_says(f"cannot look at the stack {name}"):
+    with aws_says(f"cannot describe the stack {name}"):
         try:
             found = client.describe_stacks(StackName=name)["Stacks"][0]
         except ClientError as error:
@@ -136,17 +136,17 @@ def follow(
     before: frozenset[str] | None = None,
     attend: Callable[[Sequence[Event]], None] | None = None,
 ) -> State:
-    """Show a stack's events until CloudFormation is done with it.
+    """Show a stack's events until the operation ends.
 
-    The events are what counts: what is said of a stack's state may be older than they are.
+    Events decide: the state that DescribeStacks returns can be older than they are.
 
     Args:
         client: The service.
         state: The stack.
         show: Shows an event.
-        poll_seconds: Time between two looks.
-        before: Ids of the events from before the operation was asked for; None where it is under way already.
-        attend: Is given what has happened so far, at every look: does what CloudFormation waits for.
+        poll_seconds: The longest time between two requests.
+        before: Ids of the events from before the operation was requested; None where it runs already.
+        attend: Called with the events so far after every request; does what CloudFormation waits for.
 
     Returns:
         The stack as it then is.
@@ -168,7 +168,7 @@ def follow(
         if attend:
             attend(happened)
         if not happened and time.monotonic() > deadline:
-            raise AwsError(f"{state.name}: CloudFormation does not begin with what it was asked for; try again")
+            raise AwsError(f"{state.name}: CloudFormation has not started the operation; try again")
     ended = [event for event in happened if event.ends][-1]
     now = state_of(client, state.identity)
     if ended.status in GOOD | {GONE}:
@@ -178,7 +178,7 @@ def follow(
 
 
 def _earlier(client: CloudFormationClient, stack: str) -> frozenset[str]:
-    """Return the ids of the events from before the operation that is under way."""
+    """Return the ids of the events from before the running operation."""
     found = events(client, stack, ())
     starts = [place for place, event in enumerate(found) if event.of_stack and event.status in _BEGINNINGS]
     return frozenset(event.identity for event in found[: starts[-1] if starts else 0])
@@ -188,7 +188,7 @@ def events(client: CloudFormationClient, stack: str, seen: Iterable[str]) -> lis
     """Return a stack's events that were not seen yet, the oldest first.
 
     Raises:
-        AwsError: AWS does not tell.
+        AwsError: AWS refuses the call or cannot be reached.
     """
     known = frozenset(seen)
     with aws_says(f"cannot read the events of {stack}"):
@@ -199,13 +199,13 @@ def event_ids(client: CloudFormationClient, stack: str) -> frozenset[str]:
     """Return the ids of all events that a stack has.
 
     Raises:
-        AwsError: AWS does not tell.
+        AwsError: AWS refuses the call or cannot be reached.
     """
     return frozenset(event.identity for event in events(client, stack, ()))
 
 
 def _new_events(client: CloudFormationClient, stack: str, known: frozenset[str]) -> Iterator[Event]:
-    # The newest come first: everything behind one that is known is known too.
+    # The newest come first: everything after a known event is known too.
     for page in client.get_paginator("describe_stack_events").paginate(StackName=stack):
         for found in page["StackEvents"]:
             if found["EventId"] in known:
@@ -225,10 +225,10 @@ def _event(found: StackEventTypeDef) -> Event:
 
 
 def _cause(causes: list[Event]) -> str:
-    # What is said of the stack sums up what is said of its resources; it counts where no resource says anything.
+    # The stack's reason sums up those of its resources; it is used where no resource has one.
     first = next((event for event in causes if not event.of_stack), causes[0] if causes else None)
     if first is None:
-        return "CloudFormation gives no reason; look at the stack's events in the console"
+        return "CloudFormation gives no reason; read the stack's events in the console"
     reason = " ".join(first.reason.split())
     return f"{first.resource} ({first.kind}) failed first: {reason}{_quota_hint(reason)}"
 

@@ -1,4 +1,4 @@
-"""What an apply would do, found out without leaving anything behind."""
+"""Plans an apply by change sets, which are deleted afterwards."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Planned:
     Attributes:
         stack: The stack.
         changes: What would change; empty where nothing would.
-        resources: What it would then be made of.
-        note: What a person should know about it; empty where there is nothing to say.
+        resources: The resources that it would then have.
+        note: A remark for the user; empty for none.
     """
 
     stack: Stack
@@ -39,7 +39,7 @@ class Planned:
 
 
 def plan(deployment: Deployment) -> Iterator[Planned]:
-    """Find out what an apply would do, and leave nothing behind.
+    """Return what an apply would do; change sets made for it are deleted.
 
     Raises:
         SettingsError: Something that must be uploaded is not there.
@@ -55,7 +55,7 @@ def plan(deployment: Deployment) -> Iterator[Planned]:
     for stack in deployment.unwanted(states):
         gone = sorted(deployment.resources(stack, states[stack.name]), key=lambda resource: resource.name)
         removals = tuple(Change("Remove", resource.name, resource.kind) for resource in gone)
-        yield Planned(stack, removals, frozenset(), "the settings do not want it any more")
+        yield Planned(stack, removals, frozenset(), "it is no longer in the settings")
 
 
 def blocker(state: State | None) -> str:
@@ -63,13 +63,13 @@ def blocker(state: State | None) -> str:
     if state is None:
         return ""
     if state.under_way:
-        return f"{state.status}: an operation is under way; apply would wait for it"
+        return f"{state.status}: an operation is running; apply would wait for it"
     if state.status in DEAD:
-        return f"{state.status}: apply would remove what is left and make it anew"
+        return f"{state.status}: apply would remove its remaining resources and create it again"
     if state.status == HALF_REMOVED:
-        return f"{state.status}: its removal failed; destroy goes on with it"
+        return f"{state.status}: its removal failed; destroy continues it"
     if state.status == "UPDATE_ROLLBACK_FAILED":
-        return f"{state.status}: apply would say how to go on"
+        return f"{state.status}: apply would say how to continue"
     return ""
 
 
@@ -82,7 +82,7 @@ def _planned(deployment: Deployment, stack: Stack, state: State | None, known: V
     if change_set.executable:
         drop(client, change_set)
     alone = change_set.executable and not change_set.changes
-    note = "its outputs change, and no resource" if alone else ""
+    note = "only its outputs change" if alone else ""
     return Planned(stack, change_set.changes, _after(stack, there, change_set.changes), note)
 
 

@@ -1,4 +1,4 @@
-"""Removes a deployment; never data that a person did not ask to lose."""
+"""Removes a deployment; data only on request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Data(StrEnum):
-    """What becomes of data that is there."""
+    """What to do with existing data."""
 
     REFUSE = "refuse"
     KEEP = "keep"
@@ -27,30 +27,30 @@ class Data(StrEnum):
 
 
 def destroy(deployment: Deployment, show: Show, data: Data = Data.REFUSE) -> None:
-    """Remove the deployment, the newest stack first. What is gone already is no trouble, so it can be repeated.
+    """Remove the deployment, the newest stack first. It can be repeated: stacks that are gone already are skipped.
 
     Buckets, the key and the database stay, with the stacks that hold them, unless their data is to be deleted.
 
     Args:
         deployment: The deployment.
-        show: What the person sees.
-        data: What becomes of data that is there.
+        show: Receives progress, to be displayed.
+        data: What to do with existing data.
 
     Raises:
-        AwsError: There is data and nothing is said about it, or AWS refuses or fails.
+        AwsError: There is data and `data` is REFUSE, or AWS refuses or fails.
     """
     states = deployment.states()
     held = [*data_there(deployment, states)] if data is Data.REFUSE else []
     if held:
         raise AwsError(
-            f"there is data: {'; '.join(held)}. With --keep-data buckets and database stay, and what is in streams and "
-            "topics is lost; with --delete-data all of it is"
+            f"there is data: {'; '.join(held)}. With --keep-data buckets and database stay, and records in streams and "
+            "topics are lost; with --delete-data everything is lost"
         )
     kept = frozenset() if data is Data.DELETE else kept_stacks(states)
     for stack in reversed(deployment.catalogue):
         state = states.get(stack.name)
         if state and stack.name in kept:
-            show.note(f"{state.name} stays: it holds what cannot be made again")
+            show.note(f"{state.name} stays: it holds data that cannot be recreated")
         elif state:
             _remove(deployment, state, show)
 
@@ -64,7 +64,7 @@ def data_there(deployment: Deployment, states: Mapping[str, State]) -> Iterator[
     """Tell what data there is, in words.
 
     Raises:
-        AwsError: AWS does not tell.
+        AwsError: AWS refuses the call or cannot be reached.
     """
     given, clients = outputs(states), deployment.clients
     bucket = given.get("LandingBucket")
@@ -73,7 +73,7 @@ def data_there(deployment: Deployment, states: Mapping[str, State]) -> Iterator[
     if "database" in states:
         yield f"the database {given.get('DatabaseIdentifier', states['database'].name)}"
     if "kafka" in states:
-        yield f"the topics of {states['kafka'].name}, which nobody can look into from here"
+        yield f"the topics of {states['kafka'].name}, which cannot be read from here"
     if "streams" in states:
         names = [Names(deployment.settings.prefix).stream(entity) for entity in ENTITIES]
         full = [name for name in names if storage.has_records(clients.kinesis, name)]
@@ -86,7 +86,7 @@ def _remove(deployment: Deployment, state: State, show: Show) -> None:
     now = at_rest(deployment, state, show) if state.under_way else state
     if now is None:
         return
-    # First of all, while the stack still says what they are called: the templates have AWS keep all of these when their
+    # First, while the stack still has their names: the templates have AWS keep all of these when their
     # stack goes, so that no slip of the hand in the console deletes data.
     names = storage.names_in_aws(clients.cloudformation, now.identity)
     for database in names.get("AWS::RDS::DBInstance", []):

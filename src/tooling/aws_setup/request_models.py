@@ -1,6 +1,6 @@
-"""The request models of the API's document, from the declaration: what API Gateway turns away before Kinesis sees it.
+"""The request models of the API's document, from the declaration: API Gateway rejects other bodies before Kinesis.
 
-API Gateway takes JSON schemas of draft 4 without anyOf, oneOf, additionalProperties and exclusiveMinimum.
+API Gateway supports JSON schemas of draft 4 without anyOf, oneOf, additionalProperties and exclusiveMinimum.
 """
 
 import re
@@ -15,7 +15,7 @@ from pinterest_pipeline.errors import SettingsError
 _MAX_SHARDS = 20_000
 """The largest default quota of an account (docs.aws.amazon.com, Kinesis' quotas); what it has left, Kinesis knows."""
 
-MARK = "  # From the declaration by scripts/api_models.py; nothing behind this line is written by hand.\n"
+MARK = "  # From the declaration by scripts/api_models.py; do not edit anything after this line.\n"
 """Where the models begin in the document; they go to its end."""
 
 
@@ -49,7 +49,7 @@ def with_models(document: str) -> str:
     """Return the document with today's models.
 
     Raises:
-        SettingsError: The line is missing behind which they stand.
+        SettingsError: The line before the models is missing.
     """
     head, mark, _ = document.partition(MARK)
     if not mark:

@@ -1,7 +1,7 @@
 """The health gate of a rolling update: an old machine is stopped only when a new one answers its load balancer.
 
 CloudFormation starts a new machine and waits for a signal about it. The machine cannot know what the load balancer
-sees, and has no way to CloudFormation, so whoever applies the change sends the signal. Without one in time
+sees, and has no way to CloudFormation, so the process that applies the change sends the signal. Without one in time
 CloudFormation rolls back, and the old machines stay.
 """
 
@@ -33,7 +33,7 @@ class HealthGate:
         clients: The services.
         stack: The stack's ARN.
         group: The name of the group in AWS.
-        note: Tells what is going on.
+        note: Called with a line of progress.
     """
 
     def __init__(self, clients: Clients, stack: str, group: str, note: Callable[[str], None]) -> None:
@@ -57,7 +57,7 @@ class HealthGate:
         if not ours or not ours[-1].status.endswith(UNDER_WAY):
             return
         rolls_back = any(event.of_stack and "ROLLBACK" in event.status for event in happened)
-        with aws_says("cannot follow the new machine of the REST proxy"):
+        with aws_says("cannot get the health of the REST proxy's new machine"):
             for machine in self._new_and_healthy(rolls_back=rolls_back):
                 self._signal(machine)
 
@@ -86,9 +86,9 @@ class HealthGate:
                 StackName=self._stack, LogicalResourceId=GROUP, UniqueId=machine, Status="SUCCESS"
             )
         except ClientError as error:
-            # CloudFormation does not wait for it yet: it is sent again at the next look.
+            # CloudFormation does not wait for it yet: it is sent again after the next request.
             if code_of(error) != "ValidationError":
                 raise
             return
         self._signalled.add(machine)
-        self._note(f"{machine} answers its load balancer: an old machine may go")
+        self._note(f"{machine} is healthy at its load balancer: an old machine can be terminated")

@@ -1,6 +1,6 @@
-"""What a person decides about a deployment on AWS: one TOML file, of which this is the declaration.
+"""The settings of a deployment on AWS: the declaration of one TOML file.
 
-Every field's description stands above it in the example file, which `example` makes from here.
+The command `example` writes the file from here, with each field's description above it.
 """
 
 import tomllib
@@ -27,7 +27,7 @@ MASTER_ROLE = "arn:aws:iam::414351767826:role/unity-catalog-prod-UCMasterRole-14
 
 
 class Part(BaseModel):
-    """Base of all parts: what is not declared is refused, and nothing changes after it was read."""
+    """Base of all parts: unknown keys are rejected, and values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
@@ -38,7 +38,7 @@ class Network(Part):
     cidr: str = "10.42.0.0/16"
     """Addresses of the network, from a /21 to a /16; it is cut into subnets of 256."""
     zones: Literal[2, 3] = 3
-    """Availability zones. With 3 an accepted record is on two brokers at least; with 2 it may be on a single one."""
+    """Availability zones. With 3 an accepted record is on at least two brokers; with 2 it may be on one."""
 
 
 class Database(Part):
@@ -47,22 +47,22 @@ class Database(Part):
     kind: Literal["none", "create", "existing"] = "none"
     """Whether to make a MySQL database on RDS ("create") or to use the one at `url` ("existing")."""
     url: str = ""
-    """Of an existing one, without user and password: mysql+pymysql://host:3306/name."""
+    """URL of an existing database, without user and password: mysql+pymysql://host:3306/name."""
     instance_class: str = "db.t4g.micro"
-    """Size of a new one."""
+    """Instance class of a new database."""
     storage_gb: Annotated[int, Field(ge=20)] = 20
-    """Disk of a new one, in GiB."""
+    """Disk of a new database, in GiB."""
     multi_az: bool = False
-    """A standby in a second zone: survives a zone, costs twice."""
+    """A standby in a second zone: survives the loss of a zone, costs twice."""
 
 
 class Kafka(Part):
-    """The MSK cluster, and whether there is a batch half at all."""
+    """The MSK cluster, and whether the deployment has a batch half."""
 
     kind: Literal["provisioned", "serverless", "none"] = "provisioned"
-    """What the cluster is; "none" leaves the batch half out: no Kafka, client, REST proxy and connector."""
+    """Kind of cluster; "none" leaves out the batch half: Kafka, client, REST proxy and connector."""
     broker_type: str = "kafka.m7g.large"
-    """Size of a broker; kafka.t3.small costs a quarter, for a try, where MSK takes it for the version."""
+    """Size of a broker; kafka.t3.small costs a quarter, for tests, where MSK supports it for the version."""
     brokers_per_zone: PositiveInt = 1
     """Brokers in each zone."""
     volume_gb: PositiveInt = 50
@@ -72,7 +72,7 @@ class Kafka(Part):
     partitions: PositiveInt = 3
     """Partitions of each topic."""
     monitoring: Literal["DEFAULT", "PER_BROKER"] = "PER_BROKER"
-    """What brokers report. PER_BROKER has the copies that are missing, and costs by the metric; DEFAULT is free."""
+    """Metrics of the brokers. PER_BROKER has under-replicated partitions and is paid by the metric; DEFAULT is free."""
 
 
 class Client(Part):
@@ -83,11 +83,11 @@ class Client(Part):
     instance_type: str = "t4g.small"
     """Size of the machine."""
     machines: Literal[1, 2, 3] = 2
-    """How many machines run the proxy. With 2 it answers while one fails; 1 is enough for a try."""
+    """How many machines run the proxy. With 2 it stays available while one fails; 1 is enough for tests."""
     key_pair: str = ""
     """Name of an EC2 key pair; none is needed: Session Manager opens a shell."""
     proxy: Literal["private", "public"] = "private"
-    """Who reaches the proxy: the API alone, or ("public", the original's way) anybody: only for a try."""
+    """Who reaches the proxy: only the API, or, with "public", the internet; use that for tests only."""
 
 
 class Connector(Part):
@@ -98,22 +98,22 @@ class Connector(Part):
     plugin_sha256: Digest = ""
     """SHA-256 of that zip, in hex."""
     rotate_interval_ms: PositiveInt = 60_000
-    """How long a record waits for its file at most, in milliseconds."""
+    """Maximum time that a record waits for its file, in milliseconds."""
     flush_size: PositiveInt = 10_000
-    """Records a file, at most."""
+    """Maximum number of records in a file."""
     worker_units: Literal[1, 2, 4, 8] = 1
     """MSK Connect units of a worker."""
     max_workers: Annotated[int, Field(ge=1, le=10)] = 2
-    """Workers at most: from one on MSK Connect adds and removes them by their load; 1 keeps it at one."""
+    """Maximum number of workers; MSK Connect scales from 1 to it by their load."""
 
 
 class Streams(Part):
     """The three Kinesis streams."""
 
     mode: Literal["on-demand", "provisioned"] = "on-demand"
-    """Who decides on the number of shards."""
+    """How the number of shards is set: by AWS from the load (on-demand), or by `shards` (provisioned)."""
     shards: PositiveInt = 1
-    """Shards of each stream, provisioned."""
+    """Shards of each provisioned stream."""
     retention_hours: Annotated[int, Field(ge=24, le=8760)] = 24
     """How long a stream keeps records."""
 
@@ -124,9 +124,9 @@ class Api(Part):
     throttle_rate: PositiveInt = 500
     """Requests a second that all callers may make together."""
     throttle_burst: PositiveInt = 200
-    """Requests at one moment."""
+    """Burst of requests that may exceed the rate."""
     monthly_requests: Annotated[int, Field(ge=0)] = 0
-    """Requests a month, by a usage plan whose key callers send beside their signature; 0 for no plan and no key."""
+    """Requests a month, by a usage plan whose key callers send with their signature; 0 for no plan and no key."""
     stream_management: bool = False
     """Whether callers may also create and delete the streams: then records can be lost."""
 
@@ -135,18 +135,18 @@ class Databricks(Part):
     """How the Databricks workspace may read the bucket and the streams."""
 
     access: Literal["none", "storage-credential", "instance-profile"] = "storage-credential"
-    """Unity Catalog's way, the older instance profile, or no role at all."""
+    """A Unity Catalog storage credential, the older instance profile, or no role."""
     principal: Account = MASTER_ROLE
     """Who assumes the role: Unity Catalog's own role in AWS."""
     external_id: str = ""
-    """What Databricks shows when the credential is made; until then nobody can assume the role."""
+    """External ids, shown by Databricks when the credentials are created; without them nobody can assume the role."""
 
 
 class Airflow(Part):
-    """MWAA, for who wants Airflow to start the batch job; the bundle's own schedule needs none of it."""
+    """MWAA, to start the batch job from Airflow; the bundle's own schedule does not need it."""
 
     enabled: bool = False
-    """It costs more than all the rest together."""
+    """Whether to create the environment; it costs more than everything else together."""
     environment_class: str = "mw1.small"
     """Size of the environment."""
 
@@ -155,21 +155,21 @@ class Settings(Part):
     """A whole deployment."""
 
     prefix: str = "pinterest"
-    """The deployment's id, the start of every name; the same for posting."""
+    """The deployment's id: the prefix of every name, also when posting."""
     region: str = "us-east-1"
     """AWS region of everything."""
     alarm_email: EmptyOrEmail = ""
-    """Who hears of alarms; AWS asks for a confirmation by mail."""
+    """Address that alarms are sent to; AWS asks it for a confirmation."""
     monthly_budget_usd: Annotated[int, Field(ge=0)] = 0
     """Monthly costs of the account; alarm_email is notified at 80 percent, and when more is forecast. 0: no budget."""
     service_role: Role = ""
-    """ARN of a role that CloudFormation makes everything with; empty for the rights of whoever applies."""
+    """ARN of the role that CloudFormation uses; empty for the caller's own permissions."""
     permissions_boundary: Policy = ""
-    """ARN of a policy that bounds what every role of the deployment may do; empty for none."""
+    """ARN of the permissions boundary of every role of the deployment; empty for none."""
     noncurrent_days: PositiveInt = 30
-    """Days that replaced and deleted files can be brought back."""
+    """Days for which replaced and deleted files can be restored."""
     tags: Mapping[str, str] = {}
-    """Put on everything that takes tags."""
+    """Tags of every resource that can have them."""
     network: Network = Network()
     database: Database = Database()
     kafka: Kafka = Kafka()
@@ -190,7 +190,7 @@ def read_settings(path: Path) -> Settings:
     """Read a settings file.
 
     Raises:
-        SettingsError: It is not there, is no TOML, or a value in it cannot be; the message names file and value.
+        SettingsError: It does not exist, is not TOML, or has a value that is not allowed; it names file and value.
     """
     try:
         settings = Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -257,7 +257,7 @@ def _check_network(cidr: str, path: Path) -> None:
 
 def example() -> str:
     """Return a settings file with every default, and every description as a comment."""
-    about = "# One deployment of the pipeline on AWS. Nothing here is secret: AWS makes passwords and keeps them."
+    about = "# One deployment of the pipeline on AWS. Nothing here is secret: AWS generates and keeps the passwords."
     return "\n".join([about, *_lines(Settings), ""])
 
 

@@ -1,7 +1,7 @@
-"""The stacks of a deployment, in the order in which they are made, and what each of them is told.
+"""The stacks of a deployment, in the order of their creation, and the parameters of each.
 
 They are cut by how long their contents live: what holds data first, what costs most last. A parameter of a template
-is, in this order: what the settings say, what an upload was called, the output of that name of an earlier stack, or
+is, in this order: a value from the settings, the name of an upload, the output of that name of an earlier stack, or
 the template's own default. A digest of a resource is computed from the stack's other parameters.
 """
 
@@ -57,7 +57,7 @@ class Stack:
     Attributes:
         name: The end of its name in AWS, and the name of its template.
         wanted: Whether a deployment has it.
-        told: What the settings say to its template.
+        told: Its parameters from the settings.
         folder: Where its template lies.
     """
 
@@ -195,9 +195,9 @@ def parameters(stack: Stack, settings: Settings, known: Values, expected: Expect
 
     Args:
         stack: The stack.
-        settings: What a person decided.
+        settings: The deployment's settings.
         known: What uploads are called, and the outputs of the stacks that are there.
-        expected: What stands in for what is not known yet.
+        expected: Placeholders for values that are not known yet.
 
     Raises:
         AwsError: A parameter has no value.
@@ -213,7 +213,7 @@ def parameters(stack: Stack, settings: Settings, known: Values, expected: Expect
         elif "Default" not in declared and name not in computed:
             missing.append(name)
     if missing:
-        raise AwsError(f"the stack {stack.name} needs {', '.join(missing)}, which no other stack gives")
+        raise AwsError(f"the stack {stack.name} needs {', '.join(missing)}, which no other stack exports")
     return {**values, **digests(stack.template, values, settings.tags)}
 
 

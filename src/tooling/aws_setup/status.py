@@ -1,4 +1,4 @@
-"""What there is of a deployment, and what a person needs of it."""
+"""The status of a deployment: its stacks, outputs and open steps."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from tooling.aws_setup.templates import Values
 
 NEEDED: Mapping[str, str] = {
-    "InvokeUrl": "the API, for --api of both posting scripts",
-    "ApiKeyId": "the id of the key that callers send beside their signature",
+    "InvokeUrl": "URL of the API, for --api of both posting scripts",
+    "ApiKeyId": "id of the API key that callers send with their signature",
     "InvokeArn": "what a caller's policy must allow execute-api:Invoke on",
-    "BootstrapBrokers": "the brokers, from inside the network",
+    "BootstrapBrokers": "addresses of the brokers inside the network",
     "LandingLocation": "the bundle's landing_location",
     "DatabricksRoleArn": "the role of the bundle's storage credential",
     "DatabricksInstanceProfileArn": "the instance profile for clusters",
     "StreamArns": "the streams",
     "DatabaseUrl": "the source database, for --source",
     "DatabaseSecretArn": "where its user and password are",
-    "PublicProxyAddress": "the REST proxy, open to everybody",
+    "PublicProxyAddress": "the REST proxy, open to the internet",
     "ProxyLogGroup": "the logs of the REST proxy's machines",
-    "ClientGroup": "the group that the client's machine is in",
+    "ClientGroup": "security group of the client's machine",
     "AirflowUrl": "Airflow",
-    "DatabricksConnectionSecretArn": "where Airflow looks for its connection to Databricks",
-    "AlarmTopicArn": "where alarms go",
-    "DashboardUrl": "what is going on, on one page",
+    "DatabricksConnectionSecretArn": "secret from which Airflow reads its connection to Databricks",
+    "AlarmTopicArn": "SNS topic of the alarms",
+    "DashboardUrl": "CloudWatch dashboard",
 }
 """What a person needs of the outputs, and for what."""
 
@@ -62,7 +62,7 @@ def status_of(deployment: Deployment) -> Status:
     """Look at a deployment.
 
     Raises:
-        AwsError: AWS does not tell.
+        AwsError: AWS refuses the call or cannot be reached.
     """
     states = deployment.states()
     found = known_outputs(deployment.settings, states)
@@ -78,10 +78,10 @@ def status_of(deployment: Deployment) -> Status:
 
 
 def known_outputs(settings: Settings, states: Mapping[str, State]) -> Values:
-    """Return what the stacks gave, with what they were told where that is of use: nobody is asked.
+    """Return the outputs of the stacks and their useful parameters, without a request to AWS.
 
     Args:
-        settings: What a person decided.
+        settings: The deployment's settings.
         states: The stacks that are there, by their short names.
     """
     told = states["clients"].parameters if "clients" in states else {}
@@ -93,7 +93,7 @@ def known_outputs(settings: Settings, states: Mapping[str, State]) -> Values:
 def steps_left(settings: Settings, found: Values) -> Iterator[str]:
     """Tell what is left to do that no script can do."""
     if settings.alarm_email and "AlarmTopicArn" in found:
-        yield f"confirm the subscription that AWS has mailed to {settings.alarm_email}, or no alarm arrives"
+        yield f"confirm the subscription mail that AWS sent to {settings.alarm_email}, or no alarm arrives"
     waits_for_id = settings.databricks.access == "storage-credential" and not settings.databricks.external_id
     if "DatabricksRoleArn" in found and waits_for_id:
         yield (
@@ -105,7 +105,7 @@ def steps_left(settings: Settings, found: Values) -> Iterator[str]:
 
 
 def health_of(clients: Clients, found: Values) -> Iterator[str]:
-    """Tell how the parts fare that run, in words; a part that cannot be asked about is told as that."""
+    """Yield the state of each running part in words; also that it cannot be read."""
     group, connector = found.get("ProxyTargetGroupArn"), found.get("ConnectorArn")
     if group:
         try:
@@ -114,7 +114,7 @@ def health_of(clients: Clients, found: Values) -> Iterator[str]:
             yield str(failure)
     if connector:
         try:
-            with aws_says("cannot ask how the connector fares"):
+            with aws_says("cannot get the state of the connector"):
                 answer = clients.kafkaconnect.describe_connector(connectorArn=connector)
             yield f"the connector is {answer.get('connectorState', 'unknown')}"
         except AwsError as failure:

@@ -33,7 +33,7 @@ def names_in_aws(client: CloudFormationClient, stack: str) -> Mapping[str, Seque
     """Return the names in AWS of a stack's resources, by type.
 
     Raises:
-        AwsError: AWS does not tell.
+        AwsError: AWS refuses the call or cannot be reached.
     """
     found: dict[str, list[str]] = defaultdict(list)
     with aws_says(f"cannot list what is in {stack}"):
@@ -48,9 +48,9 @@ def is_empty(client: S3Client, bucket: str) -> bool:
     """Return whether a bucket holds no object, nor a version of one.
 
     Raises:
-        AwsError: AWS does not tell.
+        AwsError: AWS refuses the call or cannot be reached.
     """
-    with aws_says(f"cannot look into the bucket {bucket}"):
+    with aws_says(f"cannot list the bucket {bucket}"):
         try:
             found = client.list_object_versions(Bucket=bucket, MaxKeys=1)
         except ClientError as error:
@@ -67,9 +67,9 @@ def has_records(client: KinesisClient, stream: str) -> bool:
     gaps that is not read to its end counts as one that holds records.
 
     Raises:
-        AwsError: AWS does not tell.
+        AwsError: AWS refuses the call or cannot be reached.
     """
-    with aws_says(f"cannot look into the stream {stream}"):
+    with aws_says(f"cannot read the stream {stream}"):
         try:
             shards = [
                 shard["ShardId"]
@@ -165,11 +165,11 @@ def _begin_deletion(client: RDSClient, name: str, note: Callable[[str], None]) -
     # The protection ends a little after it was asked for, and while it does the database cannot be deleted.
     client.get_waiter("db_instance_available").wait(DBInstanceIdentifier=name)
     client.delete_db_instance(DBInstanceIdentifier=name, FinalDBSnapshotIdentifier=snapshot)
-    note(f"deleting the database {name}; its last state is kept as the snapshot {snapshot}")
+    note(f"deleting the database {name}; its last state is in the snapshot {snapshot}")
 
 
 def delete_key(client: KMSClient, key: str, note: Callable[[str], None]) -> None:
-    """Have a key deleted after the longest time in which it can be brought back.
+    """Schedule a key's deletion after the longest time in which it can be restored.
 
     Raises:
         AwsError: AWS refuses.
@@ -178,11 +178,11 @@ def delete_key(client: KMSClient, key: str, note: Callable[[str], None]) -> None
         try:
             client.schedule_key_deletion(KeyId=key, PendingWindowInDays=KEY_DAYS)
         except ClientError as error:
-            # It is on its way already.
+            # Its deletion is scheduled already.
             if code_of(error) not in ("KMSInvalidStateException", "NotFoundException"):
                 raise
             return
     note(
-        f"the key {key} will be deleted in {KEY_DAYS} days, and whatever it encrypts, a database's last snapshot too, "
-        "is lost with it; until then it can be brought back"
+        f"the key {key} will be deleted in {KEY_DAYS} days, and everything that it encrypts, a database's last "
+        "snapshot too, is lost with it; until then it can be restored"
     )

@@ -1,7 +1,7 @@
-"""The CloudFormation templates as AWS gets them: plain JSON, the API's document included, fit to be deployed again.
+"""The CloudFormation templates as they are sent to AWS: plain JSON with the API's document included.
 
-What `aws cloudformation package` and a transform on AWS's side would do is done here, so that a plan needs nothing
-that is not there yet, and what is sent is what was read.
+This does what `aws cloudformation package` and a transform on AWS's side would do, so that a plan needs no bucket and
+the template that was read is the one that is sent.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import yaml
 from tooling.aws_setup.errors import AwsError
 
 FOLDER = Path(__file__).parents[3] / "infrastructure"
-"""Where the templates lie."""
+"""The folder of the templates."""
 
 INCLUDE = "AWS::Include"
 DEPLOYMENT = "ApiDeployment"

@@ -1,7 +1,7 @@
-"""What a deployment needs in its buckets before CloudFormation can use it, and what that is called there.
+"""Uploads to the deployment's buckets that CloudFormation needs, and their names there.
 
-Names in the buckets hold the content's hash: what changed has a new name, which CloudFormation takes for a change of
-the resources that use it, and what did not change is never sent twice.
+A name holds the content's hash: a changed file has a new name, by which CloudFormation sees a change of the resources
+that use it, and an unchanged file is not uploaded again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ARCHIVE_PARAMETERS = {
     "aws-msk-iam-auth": "IamJarKey",
     "confluent-community": "ConfluentArchiveKey",
 }
-"""The pinned archives, and the parameter that tells each one's key."""
+"""The pinned archives, and the template parameter for each one's key."""
 
 Note = Callable[[str], None]
 
@@ -54,7 +54,7 @@ class Upload:
 
 
 def check(settings: Settings) -> None:
-    """See that everything that must be uploaded is there, before anything is made.
+    """Check that every file to upload exists, before anything is created.
 
     Raises:
         SettingsError: The connector's plugin is not given, not there, or not what the settings say it is.
@@ -82,10 +82,10 @@ def upload(s3: S3Client, settings: Settings, stack: str, outputs: Values, note: 
 
     Args:
         s3: The service.
-        settings: What a person decided.
+        settings: The deployment's settings.
         stack: The stack's short name.
         outputs: What the stacks before it gave: the buckets' names.
-        note: Tells what is going on.
+        note: Called with a line of progress.
 
     Raises:
         SettingsError: A file is not there.
@@ -124,7 +124,8 @@ def _plugin(settings: Settings) -> Upload:
     got = sha256_of(file)
     if got != connector.plugin_sha256:
         raise SettingsError(
-            f"connector.plugin_sha256 is {connector.plugin_sha256}, but {file} has {got}; take the zip that you mean"
+            f"connector.plugin_sha256 is {connector.plugin_sha256}, but {file} has {got}; "
+            "correct the digest or give the other zip"
         )
     # Without the file's own name: a plugin cannot change, and its name in AWS is the hash alone.
     return Upload(file, f"plugins/{got}.zip")
@@ -140,7 +141,7 @@ def _put(s3: S3Client, bucket: str, uploads: list[Upload], note: Note) -> None:
 
 
 def _put_dags(s3: S3Client, bucket: str, note: Note) -> None:
-    # MWAA runs whatever is in the folder: what is here is sent, changed or not, and what is not here is taken out.
+    # MWAA runs every file in the folder: all files of this folder are uploaded, changed or not, and others are deleted.
     files = sorted(DAGS.glob("*.py"))
     with aws_says(f"cannot put the DAGs into {bucket}"):
         for file in files:
@@ -148,12 +149,12 @@ def _put_dags(s3: S3Client, bucket: str, note: Note) -> None:
             s3.upload_file(str(file), bucket, f"dags/{file.name}", ExtraArgs={"ChecksumAlgorithm": "SHA256"})
         there = s3.list_objects_v2(Bucket=bucket, Prefix="dags/").get("Contents", [])
         for key in {one["Key"] for one in there} - {f"dags/{file.name}" for file in files}:
-            note(f"removing {key}, which is here no more")
+            note(f"removing {key}, which is no longer in this folder")
             s3.delete_object(Bucket=bucket, Key=key)
 
 
 def _told(note: Note) -> Callable[[Archive, int, int | None], None]:
-    """Return what tells of an archive's way, once every tenth of it."""
+    """Return a progress callback that notes every tenth of an archive."""
     told: dict[str, int] = {}
 
     def tell(archive: Archive, done: int, total: int | None) -> None:

@@ -45,13 +45,13 @@ def pick_zones(clients: Clients, count: int, states: Mapping[str, State]) -> Val
     if len(ids) < count:
         raise SettingsError(
             f"network.zones is {count}, but the region has {len(ids)} availability zones in which MSK runs brokers "
-            f"({', '.join(ids)}); set network.zones = 2, or take another region"
+            f"({', '.join(ids)}); set network.zones = 2, or choose another region"
         )
     return dict(zip(PARAMETERS, [*ids, ""], strict=False))
 
 
 def _offered(clients: Clients) -> list[str]:
-    with aws_says("cannot ask for the region's availability zones"):
+    with aws_says("cannot get the region's availability zones"):
         found = clients.ec2.describe_availability_zones(
             Filters=[
                 {"Name": "zone-type", "Values": ["availability-zone"]},

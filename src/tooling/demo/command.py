@@ -26,12 +26,14 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--rows", type=int, default=10_000, help="generated rows of each table")
+    parser.add_argument("--rows", type=int, default=10_000, help="number of generated rows of each table")
     parser.add_argument(
-        "--source", default="", help="database URL, or folder of pin.jsonl, geo.jsonl and user.jsonl; else generated"
+        "--source",
+        default="",
+        help="database URL, or folder with pin.jsonl, geo.jsonl and user.jsonl; by default rows are generated",
     )
-    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder of report.html and answers/")
-    parser.add_argument("--keep", action="store_true", help="leave the local cloud running until Ctrl-C")
+    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder for report.html and answers/")
+    parser.add_argument("--keep", action="store_true", help="keep the local cloud running until Ctrl-C")
     options = parser.parse_args()
     if options.rows < 0:
         raise SettingsError(f"--rows must be 0 or more; got {options.rows}")

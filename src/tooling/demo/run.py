@@ -165,7 +165,9 @@ def own_output(settings: DemoSettings) -> Iterator[None]:
     output, marker = settings.output, settings.output / _MARKER
     try:
         if output.is_dir() and any(output.iterdir()) and not marker.exists():
-            raise SettingsError(f"{output} holds files that are not a demo's; use another --output or an empty folder")
+            raise SettingsError(
+                f"{output} holds files that are not from a demo; use another --output or an empty folder"
+            )
         output.mkdir(parents=True, exist_ok=True)
         taken = SettingsError(f"another demo runs in {output}; stop it or use another --output")
         with locked(marker, taken):
@@ -179,7 +181,7 @@ def own_output(settings: DemoSettings) -> Iterator[None]:
     except PermissionError as error:
         raise SettingsError(f"cannot use {output} as the output folder: {error.strerror}") from error
     except (FileExistsError, NotADirectoryError) as error:
-        raise SettingsError(f"cannot use {output} as the output folder: it is no folder") from error
+        raise SettingsError(f"cannot use {output} as the output folder: it is not a folder") from error
 
 
 def _check_room(settings: DemoSettings) -> None:

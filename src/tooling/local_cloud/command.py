@@ -1,4 +1,4 @@
-"""Starts the local cloud, says how to reach it, and keeps it running until Ctrl-C."""
+"""Start the local cloud, print its addresses, and keep it running until Ctrl-C."""
 
 import argparse
 import json
@@ -17,18 +17,18 @@ def read_arguments() -> LocalCloudSettings:
     """Return the settings that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--prefix", default="local", help="the deployment's id; it names topics and streams")
-    parser.add_argument("--folder", type=Path, default=Path(".pinterest", "cloud"), help="data, landed files and logs")
-    parser.add_argument("--port", type=int, default=0, help="of the API; 0 is any free one")
-    parser.add_argument("--rest-proxy-port", type=int, default=0, help="0 is any free one")
-    parser.add_argument("--kafka-port", type=int, default=0, help="0 is any free one")
-    parser.add_argument("--kinesis-port", type=int, default=0, help="0 is any free one")
-    parser.add_argument("--shards", type=int, default=LocalCloudSettings.shards, help="of each stream")
-    parser.add_argument("--flush-size", type=int, default=Rotation.flush_size, help="records a file, at most")
+    parser.add_argument("--folder", type=Path, default=Path(".pinterest", "cloud"), help="data, landed files, logs")
+    parser.add_argument("--port", type=int, default=0, help="port of the API; 0 for any free port")
+    parser.add_argument("--rest-proxy-port", type=int, default=0, help="0 for any free port")
+    parser.add_argument("--kafka-port", type=int, default=0, help="0 for any free port")
+    parser.add_argument("--kinesis-port", type=int, default=0, help="0 for any free port")
+    parser.add_argument("--shards", type=int, default=LocalCloudSettings.shards, help="shards of each stream")
+    parser.add_argument("--flush-size", type=int, default=Rotation.flush_size, help="maximum records per file")
     parser.add_argument(
         "--rotate-interval-ms",
         type=int,
         default=Rotation.rotate_interval_ms,
-        help="span of the records' own times in a file, at most; 0 is any",
+        help="maximum time span of the records in a file; 0 for no limit",
     )
     parser.add_argument("--target", default="", help="where the sink writes: a folder or s3://bucket/prefix")
     parser.add_argument("--s3-endpoint", help="URL of an S3 emulator")

@@ -57,7 +57,7 @@ def java() -> Path:
         raise LocalCloudError(f"{found} does not run as Java; {INSTALL_JAVA}") from error
     version = _major_version(answer.stderr + answer.stdout)
     if version is None:
-        raise LocalCloudError(f"{found} does not tell its version as Java does; {INSTALL_JAVA}")
+        raise LocalCloudError(f"{found} does not print its version as Java does; {INSTALL_JAVA}")
     if version < OLDEST_JAVA:
         raise LocalCloudError(f"{found} is Java {version}, which is too old; {INSTALL_JAVA}")
     return Path(found)
@@ -119,7 +119,7 @@ def _run_ivy(program: Path, coordinate: str, work: Path) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_DOWNLOAD_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise LocalCloudError(f"{coordinate} did not arrive from Maven Central in {_DOWNLOAD_SECONDS} s") from error
+        raise LocalCloudError(f"downloading {coordinate} from Maven Central took over {_DOWNLOAD_SECONDS} s") from error
     if done.returncode != 0:
         raise LocalCloudError(
             f"cannot fetch {coordinate} from Maven Central: {_ivy_reason(done.stdout + done.stderr)}; "

@@ -184,7 +184,7 @@ def test_a_download_that_is_cut_too_often_goes_on_in_the_next_run(
     archive: Archive, publisher: Publisher, http: httpx.Client, tmp_path: Path
 ) -> None:
     publisher.cuts = [1_000_000, 0, 0, 0, 0]
-    with pytest.raises(AwsError, match=r"cannot download .*thing-1\.0\.tgz: .*it goes on where it stopped"):
+    with pytest.raises(AwsError, match=r"cannot download .*thing-1\.0\.tgz: .*it continues where it stopped"):
         download(archive, tmp_path, http, ignore)
     assert not list(tmp_path.rglob("*.tgz"))
     assert download(archive, tmp_path, http, ignore).read_bytes() == CONTENT
@@ -230,7 +230,7 @@ def test_a_file_that_is_not_offered_any_more_is_told_at_once(
     archive: Archive, publisher: Publisher, http: httpx.Client, tmp_path: Path
 ) -> None:
     publisher.status = 404
-    with pytest.raises(AwsError, match="404 Not Found; is it still offered there"):
+    with pytest.raises(AwsError, match="404 Not Found; check whether it is still there"):
         download(archive, tmp_path, http, ignore)
     assert publisher.asked == [0]
 

@@ -62,16 +62,16 @@ def said(error: Exception) -> str:
     [
         (NoCredentialsError(), "aws sso login"),
         (ProfileNotFound(profile="work"), "work"),
-        (EndpointConnectionError(endpoint_url="https://kafka.mars"), "does the region have this service"),
+        (EndpointConnectionError(endpoint_url="https://kafka.mars"), "whether the region has this service"),
         (refusal("ExpiredToken"), "have expired"),
         (refusal("InvalidClientTokenId"), "does not know these credentials"),
         (
             refusal("AccessDenied", "not authorized to perform: iam:CreateRole"),
-            r"iam:CreateRole (AccessDenied); ask for",
+            r"iam:CreateRole (AccessDenied); request the permission",
         ),
         (refusal("LimitExceededException"), "Service Quotas"),
-        (refusal("Throttling"), "in some minutes"),
-        (refusal("TooManyRequestsException"), "in some minutes"),
+        (refusal("Throttling"), "in a few minutes"),
+        (refusal("TooManyRequestsException"), "in a few minutes"),
         (S3UploadFailedError("Failed to upload start.sh"), "cannot do it: Failed to upload start.sh"),
         (refusal("Whatever", "first line\n  second line"), "cannot do it: first line second line (Whatever)"),
     ],
@@ -238,7 +238,7 @@ def test_a_database_is_deleted_with_a_last_snapshot(clients: Clients) -> None:
     with stub:
         storage.delete_database(clients.rds, "db", notes.append)
         stub.assert_no_pending_responses()
-    assert "kept as the snapshot db-" in notes[0]
+    assert "in the snapshot db-" in notes[0]
 
 
 def test_a_database_that_is_being_deleted_is_only_waited_for(clients: Clients) -> None:

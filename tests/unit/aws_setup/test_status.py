@@ -16,7 +16,7 @@ def test_a_role_without_an_external_id_leads_to_databricks() -> None:
 
 def test_an_address_for_alarms_has_to_be_confirmed() -> None:
     steps = [*steps_left(Settings(alarm_email="me@example.org"), {"AlarmTopicArn": "x"})]
-    assert steps == ["confirm the subscription that AWS has mailed to me@example.org, or no alarm arrives"]
+    assert steps == ["confirm the subscription mail that AWS sent to me@example.org, or no alarm arrives"]
 
 
 def test_airflow_needs_its_connection() -> None:

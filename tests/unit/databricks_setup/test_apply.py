@@ -68,8 +68,8 @@ def test_a_repeated_apply_changes_nothing(person: Person) -> None:
     person.run("apply", *KEYS)
     assert person.workspace.changes()
     person.workspace.calls.clear()
-    assert "as it should be" in person.run("apply", *KEYS)
-    assert "as it should be" in person.run("check", *KEYS)
+    assert "Nothing is missing" in person.run("apply", *KEYS)
+    assert "Nothing is missing" in person.run("check", *KEYS)
     assert person.workspace.changes() == []
 
 

@@ -42,7 +42,7 @@ def test_a_service_credential_of_the_name_is_not_made_a_storage_credential(perso
 
 def test_a_name_that_is_taken_out_of_sight_is_one_line(person: Person) -> None:
     person.uses(replace(trusting(), credentials={STORAGE: taken()}, out_of_sight={STORAGE}))
-    assert "taken in the metastore by somebody else's" in person.error("apply")
+    assert "taken in the metastore by a credential that this user cannot see" in person.error("apply")
 
 
 def test_an_external_location_of_somebody_else_is_left_alone(person: Person) -> None:
@@ -55,7 +55,7 @@ def test_an_external_location_of_somebody_else_is_left_alone(person: Person) -> 
 def test_a_table_of_somebody_else_is_left_alone(person: Person) -> None:
     info = catalog.TableInfo(full_name=TABLE, columns=[catalog.ColumnInfo(name="id")], owner="bob@example.com")
     person.uses(replace(trusting(), tables={TABLE: (info, [])}))
-    assert "taken by something else of bob@example.com" in person.run("apply", *KEYS, code=1)
+    assert "another object has the name; its owner is bob@example.com" in person.run("apply", *KEYS, code=1)
     assert person.workspace.tables == {TABLE: (info, [])}
 
 
@@ -72,7 +72,7 @@ def test_a_missing_right_is_one_line_that_says_whom_to_ask(person: Person, denie
     person.uses(replace(trusting(), denied=denied))
     said = person.error("apply", *KEYS)
     assert words in said
-    assert "ask an administrator of the metastore" in said
+    assert "request the privilege from an administrator of the metastore" in said
     person.workspace.denied = r"(?!)"
     person.run("apply", *KEYS)
 

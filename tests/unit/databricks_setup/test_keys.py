@@ -60,7 +60,7 @@ def test_a_profile_of_the_credentials_file_is_read(file: Path) -> None:
         (CSV.replace(HIDDEN, ""), "one of them is missing"),
         (CSV.replace("AKIA", "ASIA"), "temporary keys"),
         ("[reader]", "expected the profile default in"),
-        (f"[default]\n{HIDDEN}", "neither the console's CSV file nor a credentials file of AWS"),
+        (f"[default]\n{HIDDEN}", "neither a CSV file of the AWS console nor an AWS credentials file"),
     ],
 )
 def test_a_file_without_one_pair_of_keys_is_refused_without_showing_it(file: Path, text: str, words: str) -> None:

@@ -123,7 +123,7 @@ def test_an_answer_without_rows_says_so_instead_of_drawing(empty_page: Page, ans
 
 
 def test_a_run_without_rejections_says_so(empty_page: Page) -> None:
-    assert "Nothing was turned away" in empty_page.texts["rejected"]
+    assert "No row was rejected" in empty_page.texts["rejected"]
 
 
 def test_a_run_without_checks_does_not_claim_that_its_counts_add_up(empty_page: Page) -> None:
@@ -151,7 +151,7 @@ def test_a_stream_is_shown_by_its_throughput_latency_and_lag(page: Page) -> None
     for finding in (
         "6,000 records in 12.0 s, 500 a second.",
         "Half of the records were in the table within 1.9 s, 99% within 4.2 s.",
-        "The furthest behind: pin, by 3.2 s.",
+        "Largest lag: pin, by 3.2 s.",
     ):
         assert finding in page.texts["stream"]
 
@@ -163,7 +163,7 @@ def test_each_entity_has_a_line_of_its_own_through_its_commits(page: Page) -> No
 
 
 def test_a_run_without_a_stream_says_so(empty_page: Page) -> None:
-    assert "Nothing came in as a stream." in empty_page.texts["stream"]
+    assert "No record was streamed." in empty_page.texts["stream"]
 
 
 def test_a_run_that_was_not_timed_says_so() -> None:

@@ -33,7 +33,7 @@ def check(root: Path, target: str, environment: Mapping[str, str]) -> None:
     bundle = read_bundle(root)
     values = target_values(bundle, target, given_values(root, target, environment))
     if found := faults(bundle, target, values):
-        raise SettingsError("\n  ".join([f"target {target} was not touched:", *found]))
+        raise SettingsError("\n  ".join([f"target {target} was not changed:", *found]))
 
 
 def call(root: Path, action: str, target: str, environment: Mapping[str, str], more: Sequence[str] = ()) -> int:
@@ -57,7 +57,7 @@ def call(root: Path, action: str, target: str, environment: Mapping[str, str], m
     if cli is None:
         raise SettingsError(
             f"expected the Databricks CLI as {CLI} on the path, found none; "
-            "install it as docs.databricks.com/dev-tools/cli/install describes"
+            "to install it, see docs.databricks.com/dev-tools/cli/install"
         )
     command = [cli, "bundle", *ACTIONS[action], "--target", target, *more]
     return subprocess.run(command, cwd=root, env=dict(environment), check=False).returncode

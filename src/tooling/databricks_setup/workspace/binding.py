@@ -54,7 +54,7 @@ def binding_gap(
                 workspace.workspace_bindings.update_bindings(kind, name, add=[binding])
 
     if mode is not ISOLATED:
-        problem = "open to every workspace of the metastore"
+        problem = "accessible from every workspace of the metastore"
     elif not bound():
         problem = "bound to other workspaces only"
     else:

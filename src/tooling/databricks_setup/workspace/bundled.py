@@ -46,8 +46,8 @@ def location_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]:
             f"external location {name}",
             f"it is {found.url} by {found.credential_name} of {found.owner}, "
             f"expected {values.landing_location} by {values.storage_credential}",
-            f"if it is this deployment's, deploy the bundle: make deploy TARGET={wanted.target}; "
-            "if it is somebody else's, choose another prefix",
+            f"if it belongs to this deployment, deploy the bundle: make deploy TARGET={wanted.target}; "
+            "else choose another prefix",
         )
         return
     yield from binding_gap(

@@ -19,10 +19,10 @@ _HTTP_SECONDS = 60
 
 _SIGN_IN = "sign in with `databricks auth login`, or set DATABRICKS_HOST and DATABRICKS_TOKEN"
 _HINTS: tuple[tuple[type[DatabricksError], str], ...] = (
-    (Unauthenticated, f"the workspace does not know this token or it has expired; {_SIGN_IN}"),
-    (PermissionDenied, "ask an administrator of the metastore for the right, or the owner of the object"),
+    (Unauthenticated, f"the token is unknown to the workspace or has expired; {_SIGN_IN}"),
+    (PermissionDenied, "request the privilege from an administrator of the metastore or the owner of the object"),
     (NotFound, "check the name that the message gives"),
-    (TooManyRequests, "the workspace limits the rate of calls; run this again in some minutes"),
+    (TooManyRequests, "the workspace limits the rate of calls; run this again in a few minutes"),
 )
 
 
@@ -65,7 +65,7 @@ def workspace_says(doing: str) -> Iterator[None]:
         why = in_words(last) if isinstance(last, DatabricksError) else _one_line(last or error)
         raise WorkspaceError(f"cannot {doing}: given up after {_RETRY_SECONDS} seconds: {why}") from error
     except RequestException as error:
-        hint = "is the host right, and is there a network?"
+        hint = "check the host and the network"
         raise WorkspaceError(f"cannot {doing}: {_one_line(error)}; {hint}") from error
     except (OSError, ValueError) as error:
         # What the SDK raises where it cannot renew a token.

@@ -1,4 +1,4 @@
-"""Plan, make and check what the bundle cannot declare in a Databricks workspace: credentials and values of secrets.
+"""Plan, create and check what a bundle cannot declare in a Databricks workspace: credentials and secret values.
 
   plan    show what apply would change; nothing is changed
   apply   make the credentials of the AWS role, bind and grant them, store secrets; safe to repeat and to interrupt
@@ -69,23 +69,23 @@ def command_line() -> argparse.ArgumentParser:
     common.add_argument("--target", required=True, help="target of databricks.yml: dev, staging or prod")
     common.add_argument("--profile", help="profile of the Databricks CLI; default: the environment, then DEFAULT")
     common.add_argument(
-        "--role-arn", help="AWS role of the credentials; set_up_aws.py status has it: DatabricksRoleArn"
+        "--role-arn", help="ARN of the AWS role of the credentials: DatabricksRoleArn in `set_up_aws.py status`"
     )
-    legacy = common.add_argument_group("keys of the legacy mount, for who has no external location")
+    legacy = common.add_argument_group("AWS keys for the legacy mount, where there is no external location")
     source = legacy.add_mutually_exclusive_group()
     source.add_argument(
-        "--keys-file", type=Path, help="CSV of the AWS console or AWS's credentials file; only you may read it"
+        "--keys-file", type=Path, help="CSV of the AWS console, or AWS credentials file; private to its owner"
     )
     source.add_argument(
-        "--keys-from-environment", action="store_true", help=f"take them from {' and '.join(ENVIRONMENT)}"
+        "--keys-from-environment", action="store_true", help=f"read them from {' and '.join(ENVIRONMENT)}"
     )
     legacy.add_argument("--keys-profile", default="default", help="profile in AWS's credentials file: %(default)s")
-    legacy.add_argument("--keys-table", default="", help="also write them to this Delta table: CATALOG.SCHEMA.TABLE")
+    legacy.add_argument("--keys-table", default="", help="also write them to this Delta table, CATALOG.SCHEMA.TABLE")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("plan", parents=[common], help="show what apply would change")
     making = commands.add_parser("apply", parents=[common], help="make it")
     making.add_argument("--yes", action="store_true", help="do not ask")
-    commands.add_parser("check", parents=[common], help="name what is missing")
+    commands.add_parser("check", parents=[common], help="list what is missing")
     return parser
 
 
@@ -103,7 +103,7 @@ def _show_all(console: Console, gaps: Sequence[Gap]) -> None:
     for gap in gaps:
         _show(console, "apply would" if gap.repair else "next", gap)
     if not gaps:
-        console.print("The workspace is as it should be.")
+        console.print("Nothing is missing in the workspace.")
 
 
 def _show(console: Console, mark: str, gap: Gap) -> None:

@@ -54,7 +54,7 @@ def role_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]:
         f"role {wanted.role}",
         f"Databricks cannot use it yet ({'; '.join(failures)})",
         f'put external_id = "{ids}" under [databricks] in aws.toml{principal}, run `scripts/set_up_aws.py apply`, '
-        "wait a minute until IAM knows it, and run this again",
+        "wait a minute for IAM to apply it, and run this again",
     )
 
 
@@ -123,8 +123,8 @@ def _missing(workspace: WorkspaceClient, wanted: Wanted, spec: CredentialSpec) -
                 now = _find(workspace, spec)
                 if now is None or _role(now) != wanted.role or now.purpose is not spec.purpose:
                     raise WorkspaceError(
-                        f"cannot create the {spec.subject}: the name is taken in the metastore by somebody else's, "
-                        f"which cannot be seen from here; choose another name as BUNDLE_VAR_{spec.variable}"
+                        f"cannot create the {spec.subject}: the name is taken in the metastore by a credential "
+                        f"that this user cannot see; choose another name as BUNDLE_VAR_{spec.variable}"
                     ) from error
 
     return Gap(spec.subject, "missing", f"create it with the role {wanted.role}", repair)
@@ -172,7 +172,7 @@ def _worst(results: Sequence[tuple[ValidateCredentialResult | None, str | None]]
     if failed:
         return " ".join(failed[0].split())
     passed = any(result is ValidateCredentialResult.PASS for result, _ in results)
-    return "" if passed else "Databricks has checked nothing"
+    return "" if passed else "Databricks returned no result"
 
 
 def _has_location(workspace: WorkspaceClient, wanted: Wanted) -> bool:

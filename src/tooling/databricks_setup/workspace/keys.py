@@ -49,7 +49,7 @@ def _from_csv(text: str, path: Path) -> AwsKeys:
     if len(rows) != 1 or not set(KEY_COLUMNS) <= rows[0].keys():
         raise SettingsError(
             f"expected the columns {' and '.join(KEY_COLUMNS)} and one row in {path}; "
-            "give the file as the AWS console offers it, with its header"
+            "give the file as downloaded from the AWS console, with its header"
         )
     return _pair(rows[0][KEY_COLUMNS[0]], rows[0][KEY_COLUMNS[1]], str(path))
 
@@ -60,7 +60,7 @@ def _from_profile(text: str, profile: str, path: Path) -> AwsKeys:
         parser.read_string(text)
     except configparser.Error:
         # The parser's own message quotes the line, which may hold a key.
-        raise SettingsError(f"{path} is neither the console's CSV file nor a credentials file of AWS") from None
+        raise SettingsError(f"{path} is neither a CSV file of the AWS console nor an AWS credentials file") from None
     if not parser.has_section(profile):
         raise SettingsError(f"expected the profile {profile} in {path}, found {', '.join(parser.sections()) or 'none'}")
     found = parser[profile]
@@ -72,5 +72,5 @@ def _pair(access_key_id: str | None, secret_access_key: str | None, place: str) 
     if not all(pair):
         raise SettingsError(f"expected an access key ID and a secret access key in {place}; one of them is missing")
     if pair[0].startswith(_TEMPORARY):
-        raise SettingsError(f"{place} holds temporary keys, which a mount would outlive; give keys of an IAM user")
+        raise SettingsError(f"{place} holds temporary keys, which expire before the mount; give keys of an IAM user")
     return AwsKeys(*pair)

@@ -107,7 +107,7 @@ def _table_gap(workspace: WorkspaceClient, wanted: Wanted, table: str, *, certai
     if found and (found.table_type is TableType.VIEW or not set(KEY_COLUMNS) <= set(columns)):
         yield Gap(
             f"table {table}",
-            f"the name is taken by something else of {found.owner}",
+            f"another object has the name; its owner is {found.owner}",
             "choose another name as --keys-table",
         )
         return

@@ -29,7 +29,7 @@ def _throughput(stream: Stream, colours: Mapping[str, str]) -> Drawing:
     each = _each(stream, colours, _rate)
     return Drawing(
         lines(each, "records/s"),
-        "Throughput in records a second, over the run",
+        "Throughput over the run, in records per second",
         f"{number(rows)} records in {duration(seconds)}, {number(round(rows / max(seconds, 0.001)))} a second.",
         "Records of each batch, divided by the seconds since the commit before it.",
     )
@@ -40,10 +40,10 @@ def _latency(stream: Stream, colours: Mapping[str, str]) -> Drawing:
     most = _each(stream, colours, lambda commit: commit.latency_p99, " p99", dashed=True)
     return Drawing(
         lines([*half, *most], "s"),
-        "Latency in seconds, over the run",
+        "Latency over the run, in seconds",
         f"Half of the records were in the table within {duration(stream.latency_p50)}, "
         f"99% within {duration(stream.latency_p99)}.",
-        "From a record's arrival in the stream to the commit of its batch, in seconds.",
+        "Time from a record's arrival in the stream to the commit of its batch.",
     )
 
 
@@ -51,9 +51,9 @@ def _lag(stream: Stream, colours: Mapping[str, str]) -> Drawing:
     worst = max(stream.commits, key=lambda commit: commit.lag)
     return Drawing(
         lines(_each(stream, colours, lambda commit: commit.lag), "s"),
-        "Lag in seconds, over the run",
-        f"The furthest behind: {worst.entity}, by {duration(worst.lag)}.",
-        "From the arrival of a batch's newest record to its commit, in seconds.",
+        "Lag over the run, in seconds",
+        f"Largest lag: {worst.entity}, by {duration(worst.lag)}.",
+        "Time from the arrival of a batch's newest record to its commit.",
     )
 
 

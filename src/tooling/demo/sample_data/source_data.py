@@ -110,7 +110,7 @@ def _check_free(engine: Engine, filling: _Filling, *, replace: bool) -> bool:
     if taken and not replace:
         raise SettingsError(
             f"{public_name(engine.url)} already has {', '.join(taken)}; "
-            "choose another database, or say --replace to drop them"
+            "choose another database, or give --replace to drop them"
         )
     return len(there) > len(taken)
 
@@ -124,7 +124,7 @@ def _sqlite_file(location: str) -> Path:
         raise SettingsError(f"an SQLite database needs a file, such as sqlite:///path/to/file.db; got {location}")
     path = Path(database).resolve()
     if not path.parent.is_dir():
-        raise SettingsError(f"there is no folder {path.parent}; make it first, or choose another")
+        raise SettingsError(f"there is no folder {path.parent}; create it first, or choose another")
     if path.is_dir():
         raise SettingsError(f"{path} is a folder; name a file in it")
     return path

@@ -94,7 +94,7 @@ def _signed(integration: AwsAction, body: bytes, account: Account) -> httpx.Requ
 def _mapped(integration: AwsAction, answer: httpx.Response, call: Call, given: Parameters) -> Response:
     mapped = integration.answer(answer.status_code)
     if mapped is None:
-        raise LocalCloudError(f"the document does not say what becomes of status {answer.status_code}")
+        raise LocalCloudError(f"the document maps no response for the status {answer.status_code}")
     override: dict[str, int] = {}
     content = answer.content
     if mapped.template is not None:

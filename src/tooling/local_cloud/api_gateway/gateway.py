@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--document", type=Path, required=True, help="the API, an OpenAPI document")
     parser.add_argument("--stage-variable", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--kinesis-endpoint", default="", metavar="URL", help="where the streams are")
+    parser.add_argument("--kinesis-endpoint", default="", metavar="URL", help="URL of Kinesis")
     parser.add_argument("--region", default=REGION, help="the streams' region")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -117,7 +117,7 @@ def watermarks(consumer: Consumer, topic: str) -> Mapping[int, tuple[int, int]]:
         partitions = consumer.list_topics(topic, timeout=_REQUEST_SECONDS).topics[topic].partitions
         found = {number: _watermark(consumer, topic, number) for number in partitions}
     except KafkaException as error:
-        raise LocalCloudError(f"the broker does not tell the offsets of {topic}: {error.args[0].str()}") from error
+        raise LocalCloudError(f"cannot get the offsets of {topic}: {error.args[0].str()}") from error
     if not found:
         raise LocalCloudError(f"the broker has no topic {topic}; create it first")
     return found

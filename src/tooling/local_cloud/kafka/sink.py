@@ -177,7 +177,7 @@ def positions(consumer: Consumer, landing: Landing, topics: Sequence[str]) -> li
             if position > end:
                 raise LocalCloudError(
                     f"{landing.root} holds {position} records of {topic}, partition {partition}, but Kafka only {end}: "
-                    "they are of different runs; use another folder"
+                    "they belong to different runs; use another folder"
                 )
             found.append(TopicPartition(topic, partition, max(position, start)))
     return found

@@ -33,6 +33,6 @@ def stream_counts(url: str) -> dict[str, int]:
         # No proxy of the environment may come between.
         answer = httpx.get(f"{url}{COUNTS}", trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
-        raise LocalCloudError(f"the local Kinesis at {url} does not tell what it holds: {error}") from error
+        raise LocalCloudError(f"the local Kinesis at {url} does not return its record counts: {error}") from error
     counts: dict[str, int] = answer.json()
     return counts

@@ -10,8 +10,8 @@ def main() -> None:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(description="Stand-in for Amazon Kinesis Data Streams.")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--stream", action="append", default=[], help="a stream that is there from the start")
-    parser.add_argument("--shards", type=int, default=1, help="of each of these streams")
+    parser.add_argument("--stream", action="append", default=[], help="a stream to create at the start")
+    parser.add_argument("--shards", type=int, default=1, help="shards of each of these streams")
     options = parser.parse_args()
     install(options.stream, options.shards)
     serve(options.port)
