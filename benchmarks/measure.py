@@ -14,12 +14,12 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Measure:
-    """One measured thing against its yardstick, both taken in the same run.
+    """One measurement against its yardstick, both taken in the same run.
 
     Attributes:
         name: What was measured.
-        found: Its figure, with its unit.
-        yardstick: What it is held against, with its figure.
+        found: Its value, with its unit.
+        yardstick: The comparison, with its value.
         ratio: The one divided by the other, in words.
     """
 

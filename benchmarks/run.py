@@ -18,7 +18,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def main() -> None:
-    """Measure everything, show it and write it down."""
+    """Measure everything, print it and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000, help="pins that are refined")
     parser.add_argument("--posted-rows", type=int, default=20_000, help="rows of each table that are posted")

@@ -1,7 +1,7 @@
 """Records through the Kinesis source into Delta, against a bare loop of GetRecords on the same streams.
 
-Both take what one emulator gives, so that the ratio is the source's own cost: planning, Spark and the table. Its limits
-of pace are lifted: else they would be all that is measured. MB are of 2**20 bytes of data, as in the source's options.
+Both take what one emulator gives, so that the ratio is the source's own cost: planning, Spark and the table. Its rate
+limits are lifted, or they would be all that is measured. MB are of 2**20 bytes of data, as in the source's options.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ class _Load:
     size: int
 
     def rate(self, seconds: float) -> str:
-        """Say how fast all of it was read."""
+        """Return how fast all of it was read."""
         mb = self.size / _MB / seconds
         each = f", {mb / self.shards:.1f} MB/s a shard" if self.shards > 1 else ""
         return f"{self.records / seconds:,.0f} records/s, {mb:.1f} MB/s{each}"
@@ -73,7 +73,7 @@ def measure(folder: Path, records: int) -> list[Measure]:
 
     Args:
         folder: Where tables, checkpoints and logs are kept.
-        records: Small records in each stream. Below some hundred thousand the query's start is most of its time.
+        records: Small records in each stream. Below some hundred thousand most of the time is the query's start.
     """
     folder.mkdir()
     spark = local_spark(folder / "lake", folder / "spark.log", LARGE_WORK)
@@ -136,7 +136,7 @@ def _records(client: "KinesisClient", stream: str, shard: str) -> int:
 
 
 def _read_to_delta(spark: SparkSession, url: str, folder: Path, load: _Load) -> float:
-    """Return the seconds that a query takes for all that is there."""
+    """Return the seconds that a query takes for all existing records."""
     place = {"streamName": load.stream, "region": REGION, "endpoint": url, "initialPosition": "trim_horizon"}
     rows = spark.readStream.format("kinesis").options(**place, **_UNPACED).load()
     table, checkpoint = (str(folder / f"{load.stream}-{what}") for what in ("table", "checkpoint"))

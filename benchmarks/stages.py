@@ -50,7 +50,7 @@ class _Pass:
 
 
 def measure(folder: Path, rows: int) -> list[Measure]:
-    """Bring landed rows through every stage, then once more with nothing new.
+    """Run every stage on landed rows, then once more without new rows.
 
     Everything runs once on few rows before, so that no figure holds the start of the JVM.
 

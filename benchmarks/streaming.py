@@ -64,13 +64,13 @@ def sizes(options: argparse.Namespace) -> Sizes:
 
 
 def measure(folder: Path, asked: Sizes) -> list[Measure]:
-    """Measure latency and posting, with the engine for small work, behind a warm-up of its own.
+    """Measure latency and posting, with the engine for small work, after a warm-up of its own.
 
     Spark's Python workers must find the emulator's credentials in their environment.
 
     Args:
         folder: Where the source, the local cloud and tables are kept.
-        asked: How much.
+        asked: The sizes.
     """
     spark = local_spark(folder / "stream_lake", log=folder / "stream_spark.log")
     location = f"sqlite:///{folder / 'posts.db'}"
@@ -167,7 +167,7 @@ def _latencies(spark: SparkSession, since: datetime, stage: str) -> tuple[float,
 
 
 def main() -> None:
-    """Measure the stream half alone and show it; nothing is written down."""
+    """Measure only the stream half and print it; no file is written."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add_sizes(parser)
     asked = sizes(parser.parse_args())

@@ -22,7 +22,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Airflow, Wo
         connections.write_text(json.dumps({"databricks_default": connection()}), encoding="utf-8")
         with airflow(home, connections, home / "ca.crt", proxy) as running:
             running.switch_on(DAG.stem)
-            # Airflow makes up for the last time that the schedule names.
+            # Airflow runs the last missed interval of the schedule.
             (first,) = wait_for(lambda: running.runs("scheduled"), "a scheduled run is there")
             running.ended(first)
             yield running, workspace
@@ -36,7 +36,7 @@ def running(pair: tuple[Airflow, Workspace]) -> Airflow:
 
 @pytest.fixture
 def workspace(pair: tuple[Airflow, Workspace]) -> Iterator[Workspace]:
-    """The workspace, as good as new, that must have nothing to complain of when the test ends."""
+    """The workspace, reset, which must have no complaint at the end of the test."""
     pair[1].reset()
     yield pair[1]
     assert pair[1].violations == []

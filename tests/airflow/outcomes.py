@@ -1,4 +1,4 @@
-"""What becomes of a DAG run, by task (the run itself has no name), and what it asked of the workspace."""
+"""The states of a DAG run, by task (the run itself has no name), and its calls to the workspace."""
 
 from tests.airflow.workspace import Workspace
 

@@ -1,7 +1,7 @@
 """Airflow as it runs on MWAA, on this machine: API server, scheduler, triggerer and DAG processor, each a process.
 
-Beside its database in SQLite and the local executor, what differs is patience, and it differs by a cluster policy, not
-in the DAG: seconds between two attempts and two looks, and a second until Airflow sees that a process has ended.
+Beside its database in SQLite and the local executor, only times differ, set by a cluster policy and not
+in the DAG: seconds between two attempts and two polls, and a second until Airflow detects that a process has ended.
 """
 
 import json
@@ -55,7 +55,7 @@ class ServiceError(Exception):
 
 @dataclass
 class Airflow:
-    """A running Airflow, spoken to by its REST API as its UI does."""
+    """A running Airflow, controlled by its REST API as from its UI."""
 
     home: Path
     environment: dict[str, str]
@@ -76,7 +76,7 @@ class Airflow:
             )
 
     def kill(self, service: str) -> None:
-        """End a service and all it has started, without a chance to tidy up."""
+        """Kill a service and all its child processes."""
         process = self.processes.pop(service)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -111,7 +111,7 @@ class Airflow:
         self.call("PATCH", f"dags/{dag_id}", {"is_paused": True})
 
     def mark_as_failed(self, run: str, task: str | None = None) -> None:
-        """Do what the UI's button of this name does, to a task or to the whole DAG run."""
+        """Apply the UI's action of this name to a task or to the whole DAG run."""
         if task is None:
             self.call("PATCH", run, {"state": "failed"})
         else:

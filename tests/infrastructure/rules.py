@@ -1,4 +1,4 @@
-"""What must hold for every template; each rule returns what it found wrong, in words, and nothing where all is well."""
+"""Rules for every template; each returns its findings in words, and an empty list for none."""
 
 import json
 import re
@@ -21,7 +21,7 @@ UNBOUND = {
 """Services that a trust policy cannot bind to this account, and why that is no way in for another."""
 
 SOURCES = {"aws:SourceAccount", "aws:SourceArn", "kms:EncryptionContext:aws:logs:arn"}
-"""What tells on whose behalf a service calls. CloudWatch Logs tells it by the log group that it encrypts."""
+"""Condition keys for the account on whose behalf a service calls. For CloudWatch Logs it is the encrypted log group."""
 
 KEYS = (
     {"Ref": "KeyArn"},
@@ -30,7 +30,7 @@ KEYS = (
 )
 
 OURS = {"aws:PrincipalAccount", "kms:CallerAccount"}
-"""What tells whose principal calls."""
+"""Condition keys for the calling principal's account."""
 
 _DEFAULT_ENCRYPTION = "BucketEncryption.ServerSideEncryptionConfiguration.ServerSideEncryptionByDefault"
 _LOGGED_TO = "LoggingConfiguration.DestinationBucketName"
@@ -47,10 +47,10 @@ ENCRYPTED = (
     ("AWS::SecretsManager::Secret", "KmsKeyId"),
     ("AWS::SNS::Topic", "KmsMasterKeyId"),
 )
-"""Where a resource that stores something names the key. A serverless Kafka cluster has no such place."""
+"""Properties that name the key of a resource with data. A serverless Kafka cluster has none."""
 
 OUTLIVES = {"AWS::KMS::Key", "AWS::RDS::DBInstance", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"}
-"""What a stack leaves behind; a bucket's policy too, or the bucket would go on without it."""
+"""Types that a deleted stack retains; a bucket's policy too, or the bucket would be without it."""
 
 _EVERYWHERE = {"0.0.0.0/0", "::/0"}
 _SECRET_NAME = re.compile(r"secret|passw|token|credential", re.IGNORECASE)
@@ -159,7 +159,7 @@ def _stars(node: yaml.Node | None) -> Iterator[int]:
 
 
 def nobody_is_everybody(checked: Template) -> list[str]:
-    """Who may be anybody is of this account; in an endpoint's policy a bucket with a name may do instead."""
+    """A principal * is limited to this account; in an endpoint's policy a named bucket can replace that."""
     endpoints = {name for name, _ in checked.of("AWS::EC2::VPCEndpoint")}
     return [
         f"{name}: {statement.get('Sid', 'a statement')} lets everybody in"
@@ -176,7 +176,7 @@ def _principals(statement: Tree) -> list[object]:
 
 
 def services_act_for_this_account(checked: Template) -> list[str]:
-    """A service that another account talks into something gets nothing here."""
+    """A service that acts for another account gets no access (confused deputy)."""
     return [
         f"{name}: {service} may act for anybody"
         for name, statement in checked.statements()
@@ -207,7 +207,7 @@ def buckets_are_closed(checked: Template) -> list[str]:
 
 
 def buckets_want_tls(checked: Template) -> list[str]:
-    """A bucket and everything in it refuses requests in the clear."""
+    """A bucket and its objects refuse requests without TLS."""
     refusing = {
         policy["Bucket"]["Ref"]
         for _, policy in checked.of("AWS::S3::BucketPolicy")
@@ -229,7 +229,7 @@ def _refuses_plain_text(statement: Tree, bucket: str) -> bool:
 
 
 def logs_end_and_can_use_the_key(checked: Template) -> list[str]:
-    """A log group forgets, and its name has the prefix in it, which the key asks for."""
+    """A log group has a retention, and its name has the prefix, which the key's policy requires."""
     faults = []
     for name, group in checked.of("AWS::Logs::LogGroup"):
         if not isinstance(group.get("RetentionInDays"), int):
@@ -240,7 +240,7 @@ def logs_end_and_can_use_the_key(checked: Template) -> list[str]:
 
 
 def roles_can_be_bounded(checked: Template) -> list[str]:
-    """Every role takes the boundary that an account's administrators may ask for."""
+    """Every role has the optional permissions boundary."""
     bounded = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
     return [
         f"{name} has no permissions boundary"
@@ -262,7 +262,7 @@ def what_is_stored_names_the_key(checked: Template) -> list[str]:
 
 
 def data_outlives_its_stack(checked: Template) -> list[str]:
-    """What holds data stays when its stack goes or replaces it."""
+    """Resources with data are retained when their stack is deleted or replaces them."""
     return [
         f"{name} goes with its stack"
         for name, resource in checked.resources.items()
@@ -273,7 +273,7 @@ def data_outlives_its_stack(checked: Template) -> list[str]:
 
 
 def nothing_is_secret(checked: Template) -> list[str]:
-    """No template takes, holds or gives a secret; what it gives is at most where one is kept."""
+    """No template has a secret as parameter, content or output; outputs have at most its location."""
     names = [*checked.tree["Parameters"], *checked.tree.get("Outputs", {})]
     return [
         *(f"{name} sounds secret" for name in names if _SECRET_NAME.search(name) and not name.endswith("Arn")),
@@ -313,7 +313,7 @@ def _ingress(checked: Template) -> Iterator[tuple[str, Tree]]:
 
 
 def groups_say_who_is_called(checked: Template) -> list[str]:
-    """A group without an egress rule is one that may call everybody."""
+    """A group without an egress rule would allow all egress."""
     return [
         f"{name} may call everybody"
         for name, group in checked.of("AWS::EC2::SecurityGroup")
@@ -322,7 +322,7 @@ def groups_say_who_is_called(checked: Template) -> list[str]:
 
 
 def alarms_are_heard(checked: Template) -> list[str]:
-    """An alarm that goes off, or ends, tells the topic."""
+    """An alarm notifies the topic when it begins and ends."""
     return [
         f"{name}: {when} tells nobody"
         for name, alarm in checked.of("AWS::CloudWatch::Alarm")
@@ -356,7 +356,7 @@ def the_driver_can_fill_it_in(checked: Template) -> list[str]:
 
 
 def it_fits_into_a_request(checked: Template) -> list[str]:
-    """CloudFormation takes so many bytes of a template without a bucket to fetch it from."""
+    """CloudFormation's size limit for a template that is not in a bucket."""
     size = len(json.dumps(checked.tree))
     return [f"{size} bytes are more than {_LARGEST}"] if size > _LARGEST else []
 

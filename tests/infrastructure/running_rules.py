@@ -1,6 +1,6 @@
-"""What must hold for every template so that it does on AWS what it says: faults that only a real account shows.
+"""Rules for every template about faults that only a real account shows.
 
-Like the rules of `rules`, each returns what it found wrong, in words, and nothing where all is well.
+As in `rules`, each returns its findings in words, and an empty list for none.
 """
 
 from tests.infrastructure.rules import Rule, Template

@@ -19,7 +19,7 @@ from tooling.local_cloud.api_gateway.aws_integration import Account
 from tooling.local_cloud.api_gateway.gateway import application
 from tooling.local_cloud.api_gateway.integrations import Deployment
 from tooling.local_cloud.cloud import DOCUMENT
-from tooling.local_cloud.http_service import MOST_BYTES
+from tooling.local_cloud.http_service import MAX_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -167,7 +167,7 @@ def test_callers_get_only_documented_statuses_and_each_of_them(path: str, method
     seen = {see(answering(status, kind)) for status, kind in ANSWERS}
     seen |= {
         see(known=KnownCredentials("caller", "their-secret")),
-        see(content=b" " * (MOST_BYTES + 1)),
+        see(content=b" " * (MAX_BYTES + 1)),
         see(kind="text/plain"),
         see(httpx.MockTransport(unreachable)),
     }

@@ -1,6 +1,6 @@
-"""A policy scanner looks over every template as CloudFormation gets it, and over the files for secrets.
+"""A policy scanner checks every template as CloudFormation gets it, and the files for secrets.
 
-It lives in an environment of its own, for its pins fit nobody else's: `make` installs it.
+It has an environment of its own, since its pins conflict with others: `make` installs it.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What tests in a real browser ask of a page."""
+"""Queries of tests to a page in a real browser."""
 
 CHARTS = """() => [...document.querySelectorAll(".chart")].map((box) => {
   const marks = [...box.querySelectorAll(".barlayer .point path, .heatmaplayer image, .scatterlayer .point")];

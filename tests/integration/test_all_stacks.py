@@ -1,4 +1,4 @@
-"""All seven real templates, one after the other, each told what the ones before it gave.
+"""All seven real templates, one after the other, each given the outputs of those before it.
 
 What the emulated AWS lacks is replaced by a parameter of the parameter store under the same name, so that everything
 around it is real: conditions, references, outputs, uploads, the order.
@@ -107,7 +107,7 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depl
         for name, value in environment(url).items():
             monkeypatch.setenv(name, value)
         clients = open_clients(REGION)
-        # What the client's machine installs is 550 MB and not ours to load in a test.
+        # The archives of the client's machine are 550 MB: no test downloads them.
         monkeypatch.setattr(uploads, "provide", fetched)
         monkeypatch.setattr(clients.kafka, "get_bootstrap_brokers", lambda **_: BROKERS)
         monkeypatch.setattr(clients.elbv2, "describe_target_health", lambda **_: HEALTHY)

@@ -1,4 +1,4 @@
-"""The local cloud as a whole: its script, its end, and what stops it from starting."""
+"""The local cloud as a whole: its script, its end, and failures of its start."""
 
 import json
 import os

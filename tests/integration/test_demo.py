@@ -1,4 +1,4 @@
-"""The demo as a person runs it: the script, its exit code, its files."""
+"""The demo as a user runs it: the script, its exit code, its files."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "demo.py"
 PEOPLE = 40
 
 
-# What a person may have in the environment, and nothing of the demo may use.
+# Variables of a user's environment that the demo must not use.
 ELSEWHERE = {
     "AWS_PROFILE": "unknown-here",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",

@@ -1,4 +1,4 @@
-"""The gateway in front of the local Kinesis: what goes in by the API comes out of the stream to the letter."""
+"""The gateway in front of the local Kinesis: records put by the API are read from the stream unchanged."""
 
 import json
 from collections.abc import Iterator

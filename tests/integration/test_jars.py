@@ -1,4 +1,4 @@
-"""Jars from Maven Central, fetched once; and Java, found or asked for."""
+"""Jars from Maven Central, downloaded once; and Java, found or requested."""
 
 from pathlib import Path
 

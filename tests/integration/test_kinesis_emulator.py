@@ -1,4 +1,4 @@
-"""The emulated Kinesis over HTTP, as AWS' own client sees it; and the emulators and the fault proxy beside it."""
+"""The emulated Kinesis over HTTP, by AWS' own client; and the other emulators and the fault proxy."""
 
 import json
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Database → post → API where the database is reached through a forwarded port: the way that docs/aws.md describes.
+"""Database → post → API through a forwarded port to the database, as docs/aws.md describes.
 
 The tunnel is a stand-in for Session Manager's: a port of this machine whose bytes go to the server. The server is a
 real MariaDB that takes no connection without TLS, with a certificate for a name that resolves nowhere.

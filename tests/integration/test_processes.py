@@ -1,4 +1,4 @@
-"""Child processes: none outlives its parent, and what goes wrong is said."""
+"""Child processes: none outlives its parent, and failures are reported."""
 
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""The report in a real browser: Debian's Chromium, without a network, at the widths and in the colours people have."""
+"""The report in a real browser: Debian's Chromium, without a network, at common widths and in both colour schemes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -60,7 +60,7 @@ def open_report(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 
 def _wait_until(page: Page, condition: Callable[[], bool]) -> None:
-    """Wait in Python: the page lets nobody evaluate text inside it, and that is how playwright would wait."""
+    """Wait in Python: playwright would evaluate text in the page, which its content policy forbids."""
     deadline = monotonic() + 120
     while not condition():
         assert monotonic() < deadline, "the page did not change"

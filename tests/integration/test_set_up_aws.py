@@ -1,4 +1,4 @@
-"""A deployment's whole life against an emulated AWS: planned, made, changed, broken, interrupted, drifted, removed.
+"""A deployment's lifecycle against an emulated AWS: planned, created, changed, broken, interrupted, drifted, removed.
 
 The stacks are small ones of these tests, cut like the real ones: what holds data, and what is made from its outputs.
 """
@@ -65,7 +65,7 @@ STREAMS: Tree = {
 
 
 class Watcher:
-    """Keeps what would be shown, and does what a test wants done at an event."""
+    """Keeps the progress, and runs a test's action at an event."""
 
     def __init__(self, interrupt_at: str = "") -> None:
         self.events: list[Event] = []
@@ -218,7 +218,7 @@ def test_an_apply_that_was_interrupted_is_taken_up_by_the_next(deployment: Deplo
 def test_a_plan_that_was_interrupted_does_not_stand_in_the_way(deployment: Deployment) -> None:
     plans = plan(deployment)
     assert next(plans).stack.name == "data"
-    # What a plan that is killed between its two calls leaves: a stack that is only a change set.
+    # A plan that is killed between its two calls leaves a stack that has only a change set.
     deployment.clients.cloudformation.create_change_set(
         StackName=f"pipeline-{deployment.settings.prefix}-data",
         ChangeSetName="left",

@@ -1,4 +1,4 @@
-"""scripts/set_up_aws.py as a person runs it: the real templates of the stream half, against an emulated AWS."""
+"""scripts/set_up_aws.py as a user runs it: the real templates of the stream half, against an emulated AWS."""
 
 import json
 import os

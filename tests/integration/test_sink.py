@@ -1,4 +1,4 @@
-"""The sink over a real broker: exactly once, whatever happens to it."""
+"""The sink over a real broker: exactly once, also after failures."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""Posts as a reader of the clean tables sees them, and the answers to the questions about them."""
+"""Posts as rows of the clean tables, and the answers about them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Rows = list[tuple[object, ...]]
 
 @dataclass(frozen=True)
 class Post:
-    """What the answers look at of one post: one row in each clean table."""
+    """The columns of one post that the answers read: one row in each clean table."""
 
     category: str | None = "art"
     poster_name: str | None = "Wood Works"

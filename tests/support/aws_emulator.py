@@ -1,6 +1,6 @@
 """An emulated AWS: ministack, whose CloudFormation has change sets, events, roll-back and drift.
 
-It lacks MSK Connect, MWAA, VPC links and NAT gateways; docs/aws.md names what that leaves unproven.
+It lacks MSK Connect, MWAA, VPC links and NAT gateways; docs/aws.md names what is therefore not tested.
 """
 
 import sys
@@ -15,7 +15,7 @@ REGION = "us-east-1"
 
 
 def environment(url: str) -> dict[str, str]:
-    """Return what has every boto3 client of a process call the emulator."""
+    """Return the environment with which every boto3 client of a process calls the emulator."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "test",

@@ -35,13 +35,13 @@ GIVEN: Mapping[str, Mapping[str, str]] = {
     "staging": _PRODUCTION | {"kinesis_access": "pinterest-kinesis"},
     "prod": _PRODUCTION | {"kinesis_access": "pinterest-kinesis"},
 }
-"""What a person gives at the deployment of each target."""
+"""Values that are given at the deployment of each target."""
 
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 
 
 class BundleError(Exception):
-    """Raised when the bundle refers to something that is not there, or is written as the CLI cannot read it."""
+    """Raised when the bundle refers to something that does not exist, or the CLI could not read it."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _parsed(text: str, name: str) -> Tree:
 
 
 def _refuse_inline_merges(text: str, name: str) -> None:
-    """Refuse what the CLI refuses and PyYAML takes: a map that stands behind `<<` itself."""
+    """Reject what the CLI rejects and PyYAML accepts: a map directly as the value of `<<`."""
     for key, value in pairwise(yaml.parse(text, yaml.SafeLoader)):
         merges = isinstance(key, yaml.ScalarEvent) and key.value == "<<"
         if merges and not isinstance(value, yaml.AliasEvent | yaml.SequenceStartEvent):

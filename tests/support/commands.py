@@ -19,7 +19,7 @@ from unittest.mock import patch
 import yaml
 
 ROOT = Path(__file__).parents[2]
-# The changelog tells of commands that were.
+# The changelog has commands of earlier versions.
 DOCUMENTS = [
     path for place in ("*.md", "docs/*.md", "packages/*/*.md") for path in ROOT.glob(place) if path.stem != "CHANGELOG"
 ]

@@ -1,4 +1,4 @@
-"""A pytest plugin: what each file of tests costs, in seconds and in processor seconds of everything that it starts.
+"""A pytest plugin that measures each test file: seconds, and processor seconds of all its processes.
 
 With the environment variable TEST_COSTS it adds its table to that file, where `tests.support.side_by_side` finds it.
 """
@@ -48,8 +48,8 @@ class Cost:
 class Meter:
     """Processor seconds of a process and all that it started, those included that have ended or were killed.
 
-    What a process used is gone with it unless its parent waits for it. So all are looked at again and again, and what
-    each had used at the last look is kept.
+    The usage of a process is lost when it ends, unless its parent waits for it. So all are polled, and the last value
+    of each is kept.
     """
 
     def __init__(self, root: psutil.Process) -> None:
@@ -58,17 +58,17 @@ class Meter:
         self._lock = Lock()
 
     def seconds(self) -> float:
-        """Look at all processes; return what they have used until now."""
+        """Poll all processes; return their total until now."""
         with self._lock:
             for process in (self._root, *self._root.children(recursive=True)):
-                # One that has just ended counts as it was at the last look.
+                # A process that has just ended counts with its last value.
                 with suppress(psutil.NoSuchProcess):
                     times = process.cpu_times()
                     self._used[process.pid, process.create_time()] = times.user + times.system
             return sum(self._used.values())
 
     def watch(self) -> None:
-        """Look twice a second from now on, for as long as this process lives."""
+        """Poll twice a second from now on, while this process lives."""
         Thread(target=self._watch, name="costs", daemon=True).start()
 
     def _watch(self) -> None:

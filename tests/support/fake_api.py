@@ -1,6 +1,6 @@
 """A scripted API: takes records as a Kafka REST proxy and as Kinesis do, and fails in the ways that a test asks for.
 
-A stand-in: what Kinesis answers when half of a request fails, no emulator does on demand.
+A stand-in, since no emulator fails a part of a request on demand.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Call:
 
 @dataclass
 class FakeApi:
-    """What came in, and what is answered next: first the script's replies, then always `otherwise`.
+    """The received calls, and the next replies: first the script's, then always `otherwise`.
 
     The answers wait `slow`'s seconds in turn, then always `delay`.
     """

@@ -1,6 +1,6 @@
-"""A stand-in for boto3's Kinesis client, in memory: its clock, its faults and its expiry are the test's to set.
+"""A stand-in for boto3's Kinesis client, in memory; tests set its clock, its faults and its expiry.
 
-It counts what each call gave. What it does not know: throughput limits, and the states of a stream.
+It counts the results of each call. Not implemented: throughput limits, and the states of a stream.
 """
 
 from collections import Counter, deque
@@ -76,7 +76,7 @@ class FakeKinesis:
         del records[: len(records) - keep]
 
     def wait(self, hours: float) -> None:
-        """Let time go by, and records expire."""
+        """Advance the clock, and expire records."""
         self.now += round(hours * HOUR)
         for shard in self.shards.values():
             shard.records = [record for record in shard.records if record[1] > self.now - self.kept]
@@ -130,7 +130,7 @@ class FakeKinesis:
         return {"ResponseMetadata": {"HTTPHeaders": {"date": formatdate(self.now / 1000, usegmt=True)}}}
 
     def expire_iterators(self) -> None:
-        """Let all iterators be too old."""
+        """Expire all iterators."""
         self.iterators.clear()
 
     def _iterator(self, shard: str, begin: int) -> str:

@@ -1,4 +1,4 @@
-"""Judging records without Delta: a DataFrame in, every verdict out, in order."""
+"""Validates records without Delta: a DataFrame in, every result out, in order."""
 
 import json
 from collections.abc import Sequence

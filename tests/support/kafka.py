@@ -10,7 +10,7 @@ from tooling.local_cloud.kafka.rest_requests import PRODUCE_TYPE
 
 
 def post(url: str, topic: str, records: Iterable[Mapping[str, object]]) -> list[dict[str, Any]]:
-    """Post records and return what became of each."""
+    """Post records and return the result of each."""
     body = {"records": list(records)}
     answer = httpx.post(f"{url}/topics/{topic}", json=body, headers={"Content-Type": PRODUCE_TYPE}, timeout=30)
     assert answer.status_code == 200, answer.text

@@ -68,7 +68,7 @@ def land(landing: Path, entity: Entity, start: int, *records: dict[str, Any] | s
 
 
 def bring_in(spark: SparkSession, lake: Lake, landing: Path, checkpoints: str, reader: Reader = Reader.FILES) -> None:
-    """Ingest and refine whatever has landed; entities without files get an empty folder."""
+    """Ingest and refine all landed files; entities without files get an empty folder."""
     for entity in ENTITIES:
         (landing / "topics" / NAMES.topic(entity)).mkdir(parents=True, exist_ok=True)
     ingest_landing(spark, lake, NAMES, str(landing), checkpoints, reader)

@@ -112,7 +112,7 @@ def _run(program: str, *arguments: str) -> None:
 
 
 def _as_user() -> list[str]:
-    """MariaDB refuses to run as root unless it is told to."""
+    """MariaDB refuses to run as root without an option."""
     return ["--user=root"] if getpass.getuser() == "root" else []
 
 

@@ -107,7 +107,7 @@ def postgresql() -> Iterator[Server]:
                 _wait_for(server, process, log)
                 yield server
             finally:
-                # At once, whoever is connected: SIGTERM would wait for them.
+                # Fast shutdown: SIGTERM would wait for clients to disconnect.
                 process.send_signal(signal.SIGINT)
 
 

@@ -112,6 +112,6 @@ def stream_settings(
 
 
 def refused_in_one_line(done: subprocess.CompletedProcess[str], message: str) -> bool:
-    """Tell whether a script ended as wrong input ends it: exit code 2 and one line that says this, no traceback."""
+    """Return whether a script rejected its input: exit code 2 and one line with this text, no traceback."""
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     return done.returncode == 2 and len(errors) == 1 and message in errors[0] and "Traceback" not in done.stderr

@@ -10,7 +10,7 @@ class PowerCutError(Exception):
 
 
 def cut_off(monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str) -> None:
-    """Let the process die once just before a step of the module; the next time the step is taken."""
+    """Let the process die once just before a step of the module; later the step runs."""
     taken = getattr(module, step)
 
     def die(*_: object, **_named: object) -> None:

@@ -10,5 +10,5 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def all_gone(processes: list[psutil.Process]) -> bool:
-    """Return whether none of them runs; one that nobody has collected yet does not."""
+    """Return whether none of them runs; a zombie does not count."""
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)

@@ -57,7 +57,7 @@ def q8(posts: Sequence[Post]) -> Rows:
 
 
 def leaders(posts: Sequence[Post]) -> set[tuple[str, str, int]]:
-    """Return country, name and followers of everyone whom nobody in the country outdoes."""
+    """Return country, name and followers of those with the most followers in their country."""
     followed = {
         (post.country, post.poster_name, post.follower_count)
         for post in posts

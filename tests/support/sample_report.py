@@ -48,7 +48,7 @@ HEALTH_ROWS: dict[str, Sequence[Sequence[object]]] = {
 
 
 def sample_report() -> Report:
-    """Return a report in which one check fails, rows were turned away and every answer has rows."""
+    """Return a report with a failed check, rejected rows, and rows for every answer."""
     counts = dict.fromkeys(_ENTITIES, 10_000)
     return Report(
         title="Batch run",

@@ -1,4 +1,4 @@
-"""Run all tests side by side: what needs a Spark session of its own, and everything else, one process after the other.
+"""Run all tests in two lanes: those with a Spark session of their own, and the others, one process after the other.
 
 Spark's tests wait on one thread most of the time, so the others cost little time beside them. The last of the others
 are those of Spark's tests that run over Spark Connect: the two ways do not fit into one process. What the others print
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def run(commands: Sequence[Sequence[str]], costs: Path, coverage: str, output: BinaryIO | None) -> list[int]:
-    """Run commands one after the other, whatever comes of them; return their exit codes."""
+    """Run commands one after the other, also after a failure; return their exit codes."""
     environment = os.environ | {FILE: str(costs), "COVERAGE_FILE": coverage}
     stderr = subprocess.STDOUT if output else None
     return [

@@ -4,13 +4,13 @@ from importlib import import_module
 from importlib.util import find_spec
 
 CONNECT, WORKSPACE = "connect", "workspace"
-"""The ways to Spark but for the tests' own process."""
+"""The ways to Spark other than the tests' own process."""
 
-_SECONDS = 10  # the SDK asks the host about itself, and goes on without an answer
+_SECONDS = 10  # the SDK requests the host's metadata, and continues without it
 
 
 def lacking_of_a_workspace() -> str:
-    """Say in one line what is missing before tests can run in a workspace; nothing where all of it is there."""
+    """Return in one line what is missing for tests in a workspace; empty if nothing is."""
     # In the environment of databricks-connect alone.
     if find_spec("databricks.connect") is None:
         return "databricks-connect is not in this environment; run `make test-workspace`"

@@ -121,7 +121,7 @@ def aws_says(doing: str) -> Iterator[None]:
     """Turn botocore's errors into one line.
 
     Args:
-        doing: What could not be done, the beginning of the line.
+        doing: The action that failed, as the line begins.
 
     Raises:
         SettingsError: There are no credentials to call with.

@@ -27,7 +27,7 @@ DEPLOYMENT = "ApiDeployment"
 QUOTA = "MonthlyRequests"
 """The parameter with the requests a month of a usage plan; 0 where there is none."""
 
-_MOST_BYTES = 51_200
+_MAX_BYTES = 51_200
 _DIGEST_LENGTH = 10
 _IN_TEXT = re.compile(r"\$\{(\w+)")
 
@@ -91,8 +91,8 @@ class Template:
         tree = _metered(self.tree) if values.get(QUOTA, "0") != "0" else self.tree
         text = json.dumps(_redeployed(tree, values), separators=(",", ":"), ensure_ascii=False)
         size = len(text.encode())
-        if size > _MOST_BYTES:
-            raise AwsError(f"{self.path} has {size:,} bytes, CloudFormation takes {_MOST_BYTES:,}; split it in two")
+        if size > _MAX_BYTES:
+            raise AwsError(f"{self.path} has {size:,} bytes, CloudFormation takes {_MAX_BYTES:,}; split it in two")
         return text
 
     @property

@@ -1,4 +1,4 @@
-"""What setting up a Databricks workspace raises."""
+"""The errors of setting up a Databricks workspace."""
 
 from pinterest_pipeline.errors import PipelineError
 

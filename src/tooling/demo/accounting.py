@@ -1,4 +1,4 @@
-"""Where every row went: the counts of each stage, each counted at its own place, and whether they add up."""
+"""Accounting: the rows of every stage, each counted at its own place, and whether they add up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ from tooling.local_cloud.cloud import LocalCloud
 
 @dataclass(frozen=True)
 class Account:
-    """One entity's rows, each number counted where it names.
+    """One entity's rows, each number counted at its own stage.
 
     Attributes:
         entity: Whose rows.
         source: In the source.
         posted: Confirmed by the API.
-        repeated: Sent again though they may have been in; no more than these are in the topic twice.
+        repeated: Sent again after an unknown result; at most these are in the topic twice.
         dead: In the dead-letter file.
         kafka: In the topic.
         landed: Lines in the sink's files.
-        raw_s3: In the raw table, from there.
+        raw_s3: In the raw table, from files.
         sent: Read for the stream.
         streamed: Confirmed by the API as in the stream.
-        streamed_again: Sent again though they may have been in; no more than these are in the stream twice.
+        streamed_again: Sent again after an unknown result; at most these are in the stream twice.
         stream_dead: In the streams' dead-letter file.
         kinesis: In the stream.
-        raw_kinesis: In the raw table, from there.
+        raw_kinesis: In the raw table, from Kinesis.
         clean: In the clean table.
-        keys: Different keys in the clean table.
+        keys: Distinct keys in the clean table.
         quarantined: In quarantine.
-        replaced: Lost against a newer record of their key, as the runs recorded it.
+        replaced: Superseded by a newer record of the same key, from the table `runs`.
     """
 
     entity: Entity
@@ -62,7 +62,7 @@ class Account:
 
     @property
     def raw(self) -> int:
-        """In the raw table, whatever their way."""
+        """In the raw table, from files and from Kinesis."""
         return self.raw_s3 + self.raw_kinesis
 
 
@@ -75,8 +75,8 @@ def take_account(
         spark: The session.
         lake: Where the tables are.
         cloud: The running local cloud.
-        tallies: What posting to Kafka did, in the entities' order.
-        streamed: What posting to Kinesis did, in the same order.
+        tallies: The results of posting to Kafka, in the entities' order.
+        streamed: The results of posting to Kinesis, in the same order.
 
     Returns:
         One account an entity, in the entities' order.
@@ -123,7 +123,7 @@ def rejections(spark: SparkSession, lake: Lake) -> tuple[Rejection, ...]:
         spark.table(lake.quarantine(entity)).select(sf.lit(entity.name).alias("entity"), sf.inline("rejections"))
         for entity in ENTITIES
     ]
-    # The texts of one rule and column differ in what was found only.
+    # The reasons of one rule and column differ only in the value.
     expected = sf.min(sf.split("text", ", got ")[0]).alias("expected")
     counts = (
         reduce(DataFrame.unionAll, broken).groupBy("entity", "rule", "column").agg(expected, sf.count("*").alias("n"))
@@ -154,12 +154,12 @@ def _equations(account: Account) -> tuple[Check, ...]:
 
 
 def _at_least_once(there: int, confirmed: int, repeated: int) -> int:
-    """Return what should be there: posting is at least once, so a row sent again after a lost answer may be twice."""
+    """Return the expected count: posting is at least once, so a row sent again after a lost response may be twice."""
     return min(max(there, confirmed), confirmed + repeated)
 
 
 def _table_counts(spark: SparkSession, lake: Lake) -> dict[str, dict[str, int]]:
-    """Count all tables of all entities by one query that passes each table once."""
+    """Count all tables of all entities by one query that reads each table once."""
     names = [entity.name for entity in ENTITIES]
     parts = [
         _counted(spark.table(lake.runs), {name: _replaced(name) for name in names}).withColumn("of", sf.lit("replaced"))

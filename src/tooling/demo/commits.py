@@ -1,4 +1,4 @@
-"""How the streams' records came into the raw tables, read from what the runs recorded."""
+"""The commits of the streams' records to the raw tables, from the table `runs`."""
 
 from datetime import datetime
 
@@ -11,14 +11,14 @@ from tooling.demo.report import Commit, Stream
 
 
 def stream_of(spark: SparkSession, lake: Lake, started: datetime) -> Stream | None:
-    """Return every batch that came from Kinesis, and the latencies of all records; None where nothing came.
+    """Return every batch from Kinesis, and the latencies of all records; None for no batch.
 
     Args:
         spark: The session.
         lake: Where the tables are.
         started: When the run started.
     """
-    # Only what came from Kinesis has a latency: files are as old as their landing.
+    # Only records from Kinesis have a latency: files are as old as their landing.
     runs = spark.table(lake.runs).where("stage = 'ingest' AND latency_p50_seconds IS NOT NULL")
     rows = runs.orderBy("finished_at").collect()
     if not rows:
@@ -49,7 +49,7 @@ def _commits(rows: list[Row], started: datetime) -> tuple[Commit, ...]:
 
 
 def _local(moment: datetime) -> datetime:
-    """Return a moment as Spark hands its timestamps over: in this machine's zone, without saying so."""
+    """Return a time as Spark returns timestamps: in this machine's time zone, naive."""
     return moment.astimezone().replace(tzinfo=None)
 
 

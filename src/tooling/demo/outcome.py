@@ -1,4 +1,4 @@
-"""What a demo hands over: the account in the terminal, the answers as CSV files."""
+"""The output of a demo: the account in the terminal, the answers as CSV files."""
 
 import csv
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ COLUMNS = (
     ("quarantined", "quarantined"),
     ("replaced", "replaced"),
 )
-"""The stages in the rows' order: what a person calls them, and the attribute of the account."""
+"""The stages in the rows' order: their titles, and the attributes of the account."""
 
 
 def account_table(accounts: Sequence[Account]) -> Table:
@@ -41,7 +41,7 @@ def account_table(accounts: Sequence[Account]) -> Table:
 
 
 def flows(accounts: Sequence[Account]) -> tuple[Flow, ...]:
-    """Return the account as the report wants it: one flow a stage.
+    """Return the account for the report: one flow per stage.
 
     Args:
         accounts: One an entity.
@@ -53,7 +53,7 @@ def flows(accounts: Sequence[Account]) -> tuple[Flow, ...]:
 
 
 def write_answers(answers: Sequence[AnswerRows], folder: Path) -> None:
-    """Write one CSV file an answer, with a header; the folder appears whole, in the place of an earlier one.
+    """Write one CSV file with a header per answer; the folder replaces an earlier one in one step.
 
     Args:
         answers: The answers and their rows.

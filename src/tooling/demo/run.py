@@ -1,4 +1,4 @@
-"""Both halves of the pipeline on one machine, from a source to a report, with every row accounted for."""
+"""Runs both halves of the pipeline on one machine, from a source to a report, with every row accounted for."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ _MARKER = ".pinterest-demo"
 _BYTES_TO_START = 500_000_000
 _BYTES_PER_ROW = 12_000  # a row of each table: in the source, in Kafka, in files, raw and clean
 _LANDING_SECONDS = 120
-_STREAM_SECONDS = 30.0  # so long events flow, and the batch half works beside them
+_STREAM_SECONDS = 30.0  # posts are streamed for so long, while the batch half runs
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class DemoSettings:
     Attributes:
         rows: Generated rows of each table, where no source is given.
         source: A database URL or a folder of three JSON-lines files; empty for generated rows.
-        output: Folder of the report and the answers, and of what the run leaves in `work`.
+        output: Folder of the report, the answers, and the run's files in `work`.
     """
 
     rows: int
@@ -66,7 +66,7 @@ class DemoSettings:
 
     @property
     def work(self) -> Path:
-        """The folder of everything that is not the outcome: source, Kafka, files, tables, logs."""
+        """The folder of the run's files: source, Kafka, landed files, tables, logs."""
         return self.output / "work"
 
     @property
@@ -115,7 +115,7 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
         drawing.enter_context(watch.drawn())
         # Spark takes as long to start as everything before it: both at once.
         session = stack.enter_context(ThreadPoolExecutor(1)).submit(_start_spark, settings.work, watch)
-        # After Ctrl-C a start that nobody can cut short is waited for.
+        # After Ctrl-C, Spark's start cannot be cancelled and is awaited.
         stack.callback(watch.say, "stopping")
         with clock.stage("local cloud started"):
             cloud = stack.enter_context(LocalCloud(LocalCloudSettings(settings.work.resolve() / "cloud", PREFIX)))
@@ -153,13 +153,13 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
 
 @contextmanager
 def own_output(settings: DemoSettings) -> Iterator[None]:
-    """Empty the output folder and keep it for one run: only one that is new, empty, or an earlier demo's.
+    """Empty the output folder and lock it for one run; it must be new, empty, or an earlier demo's.
 
     Args:
         settings: What to run.
 
     Raises:
-        SettingsError: The folder holds something else, another demo uses it, it cannot be written, or it has no room
+        SettingsError: The folder holds something else, another demo uses it, it cannot be written, or it has no space
             for so many rows; then nothing in it has changed.
     """
     output, marker = settings.output, settings.output / _MARKER
@@ -196,7 +196,7 @@ def _check_room(settings: DemoSettings) -> None:
 
 @dataclass
 class _Clock:
-    """What each stage took, and a line about it for the person who watches."""
+    """The time of each stage, and a line about it in the terminal."""
 
     console: Console
     watch: Watch
@@ -215,7 +215,7 @@ class _Clock:
 
 
 def _start_spark(work: Path, watch: Watch) -> SparkSession:
-    # Spark's Python workers have the environment that its JVM was started in: nothing of it leaves this machine.
+    # Spark's Python workers inherit the environment in which its JVM is started: requests must stay on this machine.
     for name in personal_environment():
         del os.environ[name]
     os.environ.update(own_environment() | CREDENTIALS)
@@ -270,7 +270,7 @@ def _post(source: Source, settings: DemoSettings, cloud: LocalCloud, clock: _Clo
         expected = {topic: tally.posted for topic, tally in zip(cloud.settings.topics, tallies, strict=True)}
         cloud.wait_until_landed(expected, _LANDING_SECONDS)
     for topic in cloud.settings.topics:
-        # A topic without records has no files: its folder says that nothing came, not that the path is wrong.
+        # A topic without records has no files: its folder shows that nothing was posted, not that the path is wrong.
         (cloud.landing_folder / "topics" / topic).mkdir(parents=True, exist_ok=True)
     return tallies
 
@@ -283,7 +283,7 @@ def _answers(spark: SparkSession) -> tuple[AnswerRows, ...]:
 
 def _answer(spark: SparkSession, answer: Answer) -> AnswerRows:
     rows = spark.table(LAKE.table(answer.name)).select(*answer.columns).collect()
-    # A handful of rows is sorted here: Spark would take a sample of them first. NULL comes first, as it does there.
+    # Few rows are sorted here: Spark would sample them first. NULL comes first, as in Spark.
     return AnswerRows(answer, sorted(rows, key=lambda row: [(value is not None, value) for value in row]))
 
 

@@ -1,4 +1,4 @@
-"""The stream half of the demo: posts flow into Kinesis and from there into the tables, beside everything else."""
+"""The stream half of the demo: posts go to Kinesis and from there into the tables, while the batch half runs."""
 
 import math
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ from tooling.local_cloud.cloud import LocalCloud
 from tooling.local_cloud.kinesis import REGION
 from tooling.polling import attempts
 
-# Shorter, and the batches of three queries would take what the batch half has of the same two cores.
+# With a shorter interval, the batches of three queries would take the two cores from the batch half.
 _INTERVAL_SECONDS = 5.0
 _STARTS = 3
 
 Tallies = tuple[StreamTally, ...]
-"""What posting did, one an entity."""
+"""The results of posting, one per entity."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Flowing:
     """The stream half while it runs.
 
     Attributes:
-        posting: What posting did, once it has ended.
+        posting: The results of posting, when it has ended.
         following: Ends with the queries, and with their error.
     """
 
@@ -46,13 +46,13 @@ class Flowing:
     following: "Future[None]"
 
     def settle(self, spark: SparkSession) -> Tallies:
-        """Wait until every row is posted and what was posted is in the tables; the queries run on.
+        """Wait until every row is posted and in the tables; the queries keep running.
 
         Args:
             spark: The session of the queries.
 
         Returns:
-            What posting did.
+            The results of posting.
 
         Raises:
             PipelineError: Posting or a query failed.
@@ -77,13 +77,13 @@ def _has_taken_everything(spark: SparkSession) -> bool:
             query.processAllAvailable()
     except StreamingQueryException:
         return False
-    # One that was stopped, since another failed, says that it has taken everything whatever it left.
+    # A query that was stopped, since another one failed, also returns from processAllAvailable.
     return all(query.isActive for query in queries)
 
 
 @dataclass(frozen=True)
 class StreamHalf:
-    """What flows from where to where.
+    """The stream half: its names, cloud and tables.
 
     Attributes:
         names: The deployment's names.
@@ -91,7 +91,7 @@ class StreamHalf:
         lake: Where the tables are.
         checkpoints: The folder of all checkpoints.
         dead_letters: The file of the rows that could not be posted.
-        seconds: How long posting lasts, where the API takes rows so fast.
+        seconds: How long posting lasts, if the API is fast enough.
     """
 
     names: Names
@@ -103,12 +103,12 @@ class StreamHalf:
 
     @contextmanager
     def running(self, source: Source, session: "Future[SparkSession]", watch: Watch) -> Iterator[Flowing]:
-        """Post every row of the source and bring what comes to the tables, for as long as the block runs.
+        """Post every row of the source and run the queries that bring them into the tables, while the block runs.
 
         Args:
             source: Where the rows come from.
-            session: The Spark session, once it is there.
-            watch: What is told of progress.
+            session: The Spark session, when it is started.
+            watch: Shows progress.
 
         Yields:
             What runs.
@@ -133,7 +133,7 @@ class StreamHalf:
         return Streams(self.names, REGION, endpoint=self.cloud.kinesis_url)
 
     def _post(self, source: Source, session: "Future[SparkSession]", watch: Watch, stop: Event) -> Tallies:
-        # Nobody would see rows flow that all had come before the queries.
+        # Rows that were all posted before the queries would show no streaming.
         session.result()
         if not any(source.count(entity) for entity in ENTITIES):
             return tuple(StreamTally(entity) for entity in ENTITIES)
@@ -148,7 +148,7 @@ class StreamHalf:
         return post_stream(source, settings, lambda tally: watch.set(SENT, tally.entity, tally.sent), stop)
 
     def _follow(self, session: "Future[SparkSession]", stop: Event) -> None:
-        # As a continuous job does: started again where it stopped. A busy machine can be too slow for Spark, which
+        # As a continuous job: restarted where it stopped. A busy machine can be too slow for Spark, which
         # gives its Python workers ten seconds to come up.
         retrying = Retrying(retry=retry_if_exception_type(StageError), stop=stop_after_attempt(_STARTS), reraise=True)
         retrying(follow, session.result(), self.lake, self._streams, self.checkpoints, _INTERVAL_SECONDS, stop)

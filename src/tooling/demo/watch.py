@@ -31,10 +31,10 @@ Look = Callable[[Entity], int]
 
 
 class Watch:
-    """Counts rows by stage and entity; safe to tell from several threads.
+    """Counts rows by stage and entity; thread-safe.
 
     Args:
-        console: Where it is drawn, if that is a terminal.
+        console: Draws the counters, if it is a terminal.
     """
 
     def __init__(self, console: Console) -> None:
@@ -44,11 +44,11 @@ class Watch:
         self._doing = Spinner("dots", "starting")
 
     def set(self, stage: str, entity: Entity, rows: int) -> None:
-        """Say how many rows a stage has seen."""
+        """Set how many rows a stage has seen."""
         self._counts[stage, entity.name] = rows
 
     def say(self, doing: str) -> None:
-        """Say what is being done now."""
+        """Show the current activity."""
         self._doing.update(text=doing)
 
     @contextmanager
@@ -64,10 +64,10 @@ class Watch:
 
     @contextmanager
     def looking(self, looks: Mapping[str, Look]) -> Iterator[None]:
-        """Look at stages that tell nobody on their own, again and again while the block runs.
+        """Poll stages that do not report their progress, while the block runs.
 
         Args:
-            looks: How to look, by stage.
+            looks: Returns a count, by stage.
         """
         over = Event()
         looker = Thread(target=self._look, args=(looks, over), name="watch", daemon=True)
@@ -80,13 +80,13 @@ class Watch:
 
     @property
     def listener(self) -> StreamingQueryListener:
-        """What Spark tells the progress of its queries."""
+        """The listener of the progress of Spark's queries."""
         return _Listener(self._counts)
 
     def _look(self, looks: Mapping[str, Look], over: Event) -> None:
         while not over.wait(_LOOK_SECONDS):
             for stage, look in looks.items():
-                # Whoever waits for the local cloud says what went wrong with it: a counter only stands still, and goes
+                # The thread that waits for the local cloud reports its errors: a counter only stops, and continues
                 # on where a busy machine had not answered in time.
                 with suppress(LocalCloudError):
                     for entity in ENTITIES:
@@ -102,7 +102,7 @@ class Watch:
 
 
 class _Listener(StreamingQueryListener):
-    """Adds up what the queries take in; their names say stage, origin and entity."""
+    """Adds up the input rows of the queries; their names hold stage, origin and entity."""
 
     def __init__(self, counts: Counter[tuple[str, str]]) -> None:
         self._counts = counts

@@ -28,13 +28,13 @@ _CHECK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class LocalCloudSettings:
-    """What a local cloud is made of.
+    """The settings of a local cloud.
 
     Attributes:
-        folder: Where everything is kept: Kafka's data, what has landed, the logs. A cloud started on it again goes on,
-            but its streams begin empty: they are in memory.
-        prefix: The deployment's id; topics and streams are named from it.
-        api_port: The gateway's port; 0 for any free one, as for the others.
+        folder: The folder of Kafka's data, landed files and logs. A cloud started on it again continues with them; its
+            streams begin empty, since they are in memory.
+        prefix: The deployment's id, from which topics and streams are named.
+        api_port: The gateway's port; 0 for any free port, also for the other ports.
         rest_proxy_port: The REST proxy's port.
         broker_port: Kafka's port.
         kinesis_port: The emulated Kinesis' port.
@@ -61,7 +61,7 @@ class LocalCloudSettings:
         """Check the numbers.
 
         Raises:
-            LocalCloudError: One of them cannot be.
+            LocalCloudError: One of them is out of range.
         """
         for name, value in (
             ("flush size", self.rotation.flush_size),
@@ -90,27 +90,27 @@ class LocalCloudSettings:
 
 
 class LocalCloud:
-    """The pipeline's cloud on this machine; it runs inside its `with` block and ends with it, however that ends.
+    """The pipeline's cloud on this machine; it runs inside its `with` block and ends with it.
 
     Args:
-        settings: What it is made of.
+        settings: Its settings.
 
     Attributes:
         settings: The same.
         api_url: Where records are posted: the gateway.
-        rest_proxy_url: The REST proxy behind it.
+        rest_proxy_url: The REST proxy, which the gateway calls.
         bootstrap: Kafka's address.
         kinesis_url: The emulated Kinesis.
         landing_folder: The folder that holds `topics/`, where the sink writes to a folder.
         log_folder: One log a service.
 
     Raises:
-        LocalCloudError: A port is in use, or the sink's target cannot be.
+        LocalCloudError: A port is in use, or the sink's target is invalid.
         SettingsError: The prefix cannot be used.
     """
 
     def __init__(self, settings: LocalCloudSettings) -> None:
-        """Choose ports; nothing runs yet."""
+        """Choose ports; nothing is started yet."""
         self.settings = settings
         self._ports = {
             "gateway": port_or_free(settings.api_port, "gateway"),
@@ -149,7 +149,7 @@ class LocalCloud:
         self._running.close()
 
     def check(self) -> None:
-        """Do nothing while everything runs.
+        """Check that every service runs.
 
         Raises:
             LocalCloudError: A service ended on its own.
@@ -192,16 +192,16 @@ class LocalCloud:
             LocalCloudError: The landing cannot be read.
         """
         files = self._landing.files(topic)
-        # A file never changes: each is read once.
+        # A landed file never changes: each is read once.
         self._lines |= {file: self._landing.count_lines(file) for file in files if file not in self._lines}
         return sum(self._lines[file] for file in files)
 
     def wait_until_landed(self, expected: Mapping[str, int], seconds: float = 60) -> Mapping[str, int]:
-        """Return each topic's records in files, once there are at least as many as expected.
+        """Wait until the expected records are in files, and return each topic's count.
 
         Args:
             expected: Topic -> number of records.
-            seconds: How long to wait at most.
+            seconds: The longest time to wait.
 
         Raises:
             LocalCloudError: The time is over, or a service ended on its own.
@@ -218,7 +218,7 @@ class LocalCloud:
         )
 
     def _start(self) -> None:
-        # The small ones come up while the broker does; each of them waits for what it needs.
+        # The small services start while the broker does; each waits for those that it needs.
         rest_proxy = self._add(self._rest_proxy())
         kinesis = self._add(self._kinesis())
         gateway = self._add(self._gateway())
@@ -260,14 +260,14 @@ class LocalCloud:
             *("--rotate-interval-ms", str(rotation.rotate_interval_ms)),
             *(("--s3-endpoint", settings.s3_endpoint) if settings.s3_endpoint else ()),
         ]
-        # Objects are written with the person's credentials.
+        # Objects are written with the user's credentials.
         environment = None if self._landing.is_local else personal_environment()
         return python_service(
             "tooling.local_cloud.kafka.sink", [*arguments, *settings.topics], self.log_folder, environment
         )
 
     def _stop(self) -> None:
-        # All at once: their times to end do not add up.
+        # Concurrently: their times to end do not add up.
         for service in self._services:
             service.ask_to_stop()
         while self._services:

@@ -48,7 +48,7 @@ def read_arguments() -> LocalCloudSettings:
 
 
 def show(cloud: LocalCloud, console: Console) -> None:
-    """Tell where everything is and give a command that works."""
+    """Print the addresses, and commands to try."""
     table = Table(box=None, show_header=False)
     table.add_row("API", cloud.api_url)
     table.add_row("REST proxy", cloud.rest_proxy_url)

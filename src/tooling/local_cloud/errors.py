@@ -1,4 +1,4 @@
-"""What the local cloud raises."""
+"""The local cloud's errors."""
 
 from pinterest_pipeline.errors import PipelineError
 

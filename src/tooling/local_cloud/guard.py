@@ -1,7 +1,7 @@
-"""Runs one command and ends it, with all its children, as soon as whoever started the guard is gone.
+"""Runs one command and ends it, with all its children, when the process that started the guard is gone.
 
-The starter holds the other end of the guard's standard input. The kernel closes it when the starter dies, however
-it dies, so nothing is left running even after SIGKILL; this works alike on Linux and macOS.
+The starter holds the other end of the guard's standard input. The kernel closes it when the starter ends, so nothing
+is left running even after SIGKILL; this works on Linux and macOS.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 
 GRACE_SECONDS = 5
-"""How long a command may take to end on its own after SIGTERM, before SIGKILL."""
+"""Time that a command has to end after SIGTERM, before SIGKILL."""
 
 
 def run(command: Sequence[str]) -> int:
@@ -27,7 +27,7 @@ def run(command: Sequence[str]) -> int:
         signal.signal(number, lambda *_: _signal_group(child, signal.SIGTERM))
     threading.Thread(target=_end_with_starter, args=(child,), daemon=True).start()
     code = child.wait()
-    # What the command itself started and left behind.
+    # Processes that the command started and left running.
     _signal_group(child, signal.SIGKILL)
     return code
 

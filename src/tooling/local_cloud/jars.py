@@ -1,4 +1,4 @@
-"""Java and jars: what the broker and Spark need from outside Python, found or fetched once.
+"""Java and jars: what the broker and Spark need from outside Python, found or downloaded once.
 
 Spark's own Ivy resolves Maven coordinates, so the machine needs Java and no build tool.
 """
@@ -28,7 +28,7 @@ _IVY_SETTINGS = """\
   <resolvers><ibiblio name="central" m2compatible="true" root="https://repo1.maven.org/maven2/"/></resolvers>
 </ivysettings>
 """
-# Ivy's command line knows no classifier. A jar that has one brings along what it needs, or would not be asked for.
+# Ivy's command line has no classifier. A jar with one is requested without dependencies.
 _IVY_MODULE = """\
 <ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">
   <info organisation="pinterest-pipeline" module="jars"/>
@@ -82,7 +82,7 @@ def jars(coordinate: str) -> tuple[Path, ...]:
 
 
 def _major_version(text: str) -> int | None:
-    # 1.8 is how Java 8 calls itself.
+    # Java 8 calls itself 1.8.
     found = re.search(r'version "(?:1\.)?(\d+)', text)
     return int(found[1]) if found else None
 
@@ -99,7 +99,7 @@ def _download(coordinate: str, folder: Path) -> None:
 
 
 def _publish(arrived: Path, folder: Path) -> None:
-    # A rename is all or nothing: no reader ever sees half a set of jars.
+    # A rename is atomic: no reader sees an incomplete set of jars. Of two processes that download, the first one wins.
     try:
         arrived.rename(folder)
     except OSError:

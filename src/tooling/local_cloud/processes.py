@@ -1,4 +1,4 @@
-"""Child processes that log to a file, are waited for until ready, and never outlive their parent."""
+"""Child processes that log to a file, are awaited until ready, and never outlive their parent."""
 
 import os
 import secrets
@@ -17,16 +17,16 @@ HOST = "127.0.0.1"
 """The only address the local cloud listens on."""
 
 _TAIL_LINES = 12
-# Below the range the system gives to outgoing connections, so no client takes a port between choice and use.
+# Below the system's range for outgoing connections, so that no client takes a port between choice and use.
 _FIRST_PORT, _LAST_PORT = 20000, 32000
 
 
 class Service:
-    """One child process behind a guard that ends it when this process is gone.
+    """One child process under a guard that ends it when this process is gone.
 
     Args:
-        name: What people call it; names its log file too.
-        command: Program and arguments. They show in process lists: secrets go into the environment.
+        name: Its name in messages and of its log file.
+        command: Program and arguments. Process lists show them: secrets go into the environment.
         logs: Folder of the log file.
         environment: Variables to add to `own_environment`.
 
@@ -49,7 +49,7 @@ class Service:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     env={**own_environment(), **(environment or {})},
-                    # Ctrl-C in a terminal reaches a whole session: the parent alone decides when to stop what.
+                    # Ctrl-C in a terminal reaches a whole session: only the parent decides when to stop what.
                     start_new_session=True,
                 )
         except OSError as error:
@@ -61,10 +61,10 @@ class Service:
         return self._guard.pid
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> Self:
-        """Return when `ready` says yes.
+        """Wait until `ready` returns true.
 
         Raises:
-            LocalCloudError: The process ended first, or the time is over; the message ends with its log.
+            LocalCloudError: The process ended first, or the time is over; the message has the end of its log.
         """
         for _ in attempts(seconds):
             if ready():
@@ -73,7 +73,7 @@ class Service:
         raise LocalCloudError(f"the {self.name} is not ready after {seconds:g} s; {self._log_tail()}")
 
     def check(self) -> None:
-        """Do nothing while the process runs.
+        """Check that the process runs.
 
         Raises:
             LocalCloudError: It ended.
@@ -87,7 +87,7 @@ class Service:
         return text in self.log.read_text(encoding="utf-8", errors="replace")
 
     def ask_to_stop(self) -> None:
-        """Let the guard end the process; returns at once."""
+        """Ask the guard to end the process, without waiting."""
         if self._guard.stdin is not None:
             self._guard.stdin.close()
 
@@ -106,9 +106,9 @@ class Service:
 
 
 def own_environment() -> dict[str, str]:
-    """Return this process's environment without the person's proxies, AWS profiles and AWS credentials.
+    """Return this process's environment without the user's proxies, AWS profiles and AWS credentials.
 
-    What runs on this machine for itself reaches nothing else, and must not fail for a proxy or a profile.
+    Local services reach nothing else, and must not fail for a proxy or a profile.
     """
     kept = {name: value for name, value in os.environ.items() if not _is_personal(name)}
     return {**kept, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -126,7 +126,7 @@ def _is_personal(name: str) -> bool:
 def python_service(
     module: str, arguments: Sequence[str], logs: Path, environment: Mapping[str, str] | None = None
 ) -> Service:
-    """Start a module, such as `tooling.local_cloud.kafka.sink`, as a service of its last name."""
+    """Start a module, such as `tooling.local_cloud.kafka.sink`, as a service named after its last part."""
     command = [sys.executable, "-m", module, *arguments]
     return Service(module.rpartition(".")[2], command, logs, environment)
 
@@ -164,7 +164,7 @@ def port_or_free(port: int, what: str) -> int:
 
 def _can_listen(port: int) -> bool:
     with socket.socket() as attempt:
-        # As servers do: a port that an ended server left in TIME_WAIT is free.
+        # As servers do: a port in TIME_WAIT after a server's end is free.
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             attempt.bind((HOST, port))

@@ -1,4 +1,4 @@
-"""JSON as the standard has it: Python's own parser and writer also take and make NaN, which no one else reads."""
+"""JSON by the standard: Python's own parser and writer also accept and write NaN, which other readers reject."""
 
 import json
 from collections.abc import Mapping
@@ -33,12 +33,12 @@ def compact(value: object) -> bytes:
     """Return the value as JSON on one line without spaces, in UTF-8.
 
     Raises:
-        ValueError: It holds a number that JSON has not.
+        ValueError: It holds a number that JSON does not have.
     """
     try:
         return _ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError:
-        # Half a surrogate pair is legal as an escape and impossible in UTF-8.
+        # An unpaired surrogate is a legal escape and impossible in UTF-8.
         return _ASCII_ENCODER.encode(value).encode("utf-8")
 
 
@@ -46,7 +46,7 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
 
 
-# Made once: json.loads and json.dumps make one a call where any option is given, at the price of a small record.
+# Created once: json.loads and json.dumps create one per call with any option, which costs as much as a small record.
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _ASCII_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)

@@ -1,4 +1,4 @@
-"""What tests of the client share: a machine of a test's own, and one that start.sh has been run on."""
+"""Fixtures for the client: a sandbox for each test, and one on which start.sh has run."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A stand-in for an MSK broker's door: TLS and Kafka's protocol up to the sign-in with IAM, checked and refused.
+"""A stand-in for an MSK broker's listener: TLS and Kafka's protocol up to the IAM authentication, verified and refused.
 
 It speaks as much as any client needs to sign in: which requests it knows, which mechanism, and one authentication. The
 signature is checked by AWS's own implementation of Signature Version 4 in Python. What a real broker would then look up
@@ -36,7 +36,7 @@ _UNSUPPORTED_VERSION, _SASL_AUTHENTICATION_FAILED = 35, 58
 
 @dataclass
 class Door:
-    """What clients did at the door.
+    """What clients sent.
 
     Attributes:
         port: Where they connect.
@@ -93,7 +93,7 @@ def _accept(listener: socket.socket, context: ssl.SSLContext, door: Door) -> Non
             connection, _ = listener.accept()
         except OSError:
             return
-        # A client that does not trust the certificate, or has enough, just hangs up.
+        # A client that does not trust the certificate, or is done, closes the connection.
         try:
             with context.wrap_socket(connection, server_side=True) as client:
                 _serve(client, door)

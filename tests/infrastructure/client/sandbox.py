@@ -64,7 +64,7 @@ class Sandbox:
     Attributes:
         root: Its root folder.
         fake: State of the stand-ins.
-        settings: What start.sh is told.
+        settings: The environment variables of start.sh.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The pinned archives: read, downloaded through cuts and lies, and brought into a bucket."""
+"""The pinned archives: read, downloaded through interruptions and wrong responses, and uploaded to a bucket."""
 
 import hashlib
 from collections.abc import Iterator
@@ -29,14 +29,14 @@ BUCKET = "artifacts"
 
 @dataclass
 class Publisher:
-    """Offers one file, and misbehaves as told.
+    """A publisher of one file, with scripted faults.
 
     Attributes:
         url: Where the file is.
         content: The file.
-        cuts: After how many bytes each next answer breaks off.
-        resumes: Whether it knows ranges.
-        status: Answers with this instead, if set.
+        cuts: The bytes after which each next response breaks off.
+        resumes: Whether it supports ranges.
+        status: The status of its responses, if set.
         asked: The first byte that each request asked for.
     """
 
@@ -108,7 +108,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
 
 
 def ignore(*_: object) -> None:
-    """Nobody looks at the progress."""
+    """Ignore progress."""
 
 
 def keys(s3: "S3Client") -> list[str]:

@@ -1,4 +1,4 @@
-"""The calls that no emulator carries: asked and answered as botocore's own models of the services have it."""
+"""Calls that no emulator supports: requests and responses by botocore's own models of the services."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -38,7 +38,7 @@ def clients() -> Clients:
 
 
 def answering(client: BaseClient, *scripted: Call) -> Stubber:
-    """Have a client answer these calls, in this order, and no other."""
+    """Have a client expect these calls, in this order, and no other."""
     stub = Stubber(client)
     for operation, asked, answer in scripted:
         stub.add_response(operation, answer, asked)
@@ -127,7 +127,7 @@ def test_a_cluster_without_that_listener_is_refused(clients: Clients) -> None:
 def test_a_role_for_logs_that_the_account_has_is_not_replaced(clients: Clients) -> None:
     with answering(clients.apigateway, ("get_account", {}, {"cloudwatchRoleArn": "arn:aws:iam::1:role/theirs"})):
         assert answers(clients, {}, {}) == {"LogRoleArn": "arn:aws:iam::1:role/theirs"}
-    # What this deployment has made is the account's from then on; asking again would take it for somebody else's.
+    # The role that this deployment created is then the account's; another lookup would take it for somebody else's.
     assert answers(clients, {}, {"streams": deployed(LogRoleArn="")}) == {"LogRoleArn": ""}
 
 
@@ -358,7 +358,7 @@ def test_a_stream_that_is_gone_holds_no_records(clients: Clients) -> None:
     ("pages", "full"),
     [
         ([{"Records": [], "MillisBehindLatest": 0}], False),
-        # A page may be empty though records come behind it: a gap between them.
+        # A page can be empty though records follow: a gap between them.
         ([{"Records": [], "MillisBehindLatest": 9, "NextShardIterator": "next"}, {"Records": [{}]}], True),
         ([{"Records": [], "MillisBehindLatest": 9}], False),
     ],

@@ -1,4 +1,4 @@
-"""What a deployment costs by being there: every type of resource is priced, or known to cost nothing at rest."""
+"""The cost of an idle deployment: every type of resource has a price, or is known to cost nothing when idle."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The request models: what they take, what they turn away and why, and that the document has today's."""
+"""The request models: what they accept and reject, their reasons, and that the document is up to date."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""A rolling update of the REST proxy's machines: new before old, and an old one goes only for one that answers."""
+"""A rolling update of the proxy's machines: new before old, and an old one stops only when a new one is healthy."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ Tree = dict[str, Any]
 
 
 class Aws:
-    """AWS as it answers, poll after poll; any further request fails."""
+    """Scripted responses of AWS, poll after poll; any further request fails."""
 
     def __init__(self, clients: Clients) -> None:
         self.clients = clients
@@ -40,7 +40,7 @@ class Aws:
         self.autoscaling.add_response("describe_auto_scaling_groups", {"AutoScalingGroups": [{**GROUP_REST, **group}]})
 
     def health(self, **states: str) -> None:
-        """The load balancer says this of its targets."""
+        """The load balancer reports this of its targets."""
         found = [{"Target": {"Id": name}, "TargetHealth": {"State": state}} for name, state in states.items()]
         asked = {"TargetGroupArn": TARGETS}
         self.elbv2.add_response("describe_target_health", {"TargetHealthDescriptions": found}, asked)
@@ -109,7 +109,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 def test_a_new_machine_is_signalled_once_when_it_answers_its_load_balancer(aws: Aws) -> None:
     gate = aws.gate()
-    # The event comes before the group has the new version: whoever answers now is an old machine.
+    # The event comes before the group has the new version: a machine that is healthy now is an old one.
     aws.machines("1", old="1")
     aws.machines("2", old="1", new="2")
     aws.health(old="healthy", new="initial")

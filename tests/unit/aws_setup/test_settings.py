@@ -1,4 +1,4 @@
-"""The settings file of a deployment: what it may say, and what a person reads when it may not."""
+"""The settings file of a deployment: valid values, and the errors for invalid ones."""
 
 import tomllib
 from pathlib import Path

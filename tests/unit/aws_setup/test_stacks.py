@@ -1,4 +1,4 @@
-"""The stacks and their templates fit each other: every parameter has a value, and each value is one that is allowed."""
+"""The stacks and their templates match: every parameter has a value, and each value is allowed."""
 
 import hashlib
 import re
@@ -55,7 +55,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 
 def told(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return every wanted stack's parameters when nothing is there yet."""
+    """Return every wanted stack's parameters for an empty account."""
     wanted = [stack for stack in STACKS if stack.wanted(settings)]
     expected, known = expected_outputs(wanted, (), settings.region), {**PICKED, **uploads.names(settings)}
     return {stack.name: dict(parameters(stack, settings, known, expected)) for stack in wanted}
@@ -109,7 +109,7 @@ def test_a_plan_stands_in_for_outputs_that_come_with_a_change_of_a_stack_that_is
     told = parameters(stack("airflow"), settings, known, expected)
     assert told["DagsBucket"] == FORMS["DagsBucket"]
     assert told["VpcId"] == "v"
-    # What a template can do without may never come: the stack that would give it is there and does not.
+    # An optional parameter may never have a value: the stack with that output exists and does not have it.
     assert "ProxyLoadBalancerArn" not in parameters(stack("streams"), settings, known, expected)
 
 

@@ -1,4 +1,4 @@
-"""What a person is told is left to do, once AWS has done its part."""
+"""The steps left to the user after an apply."""
 
 from tooling.aws_setup.settings import Databricks, Settings
 from tooling.aws_setup.stacks import LATER, STACKS

@@ -1,4 +1,4 @@
-"""Templates as AWS gets them: short tags written out, the API included, and deployed anew only when it changed."""
+"""Templates as sent to AWS: short tags expanded, the API included, and a new deployment of it only after a change."""
 
 import json
 from pathlib import Path

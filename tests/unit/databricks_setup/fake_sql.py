@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from databricks.sdk.service import catalog, sql
 
 Tables = dict[str, tuple[catalog.TableInfo, list[tuple[str, ...]]]]
-"""What is known of each table, and its rows."""
+"""The tables and their rows."""
 
 
 def executed(
     statement: str, values: Mapping[str, str], scopes: Mapping[str, Mapping[str, str]], tables: Tables
 ) -> sql.StatementResponse:
-    """Return how a statement ends."""
+    """Return the result of a statement."""
     name = values["table"].replace("`", "")
 
     def secrets(pattern: str) -> list[tuple[str, str]]:

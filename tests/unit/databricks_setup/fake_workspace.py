@@ -40,7 +40,7 @@ class RefusalError(Exception):
 
 @dataclass
 class FakeWorkspace:
-    """What is in the workspace, who may do what, and every call that was made."""
+    """The state of the workspace, its permissions, and every call that was made."""
 
     credentials: dict[str, catalog.CredentialInfo] = field(default_factory=dict)
     locations: dict[str, catalog.ExternalLocationInfo] = field(default_factory=dict)
@@ -55,11 +55,11 @@ class FakeWorkspace:
     out_of_sight: set[str] = field(default_factory=set)
     """Names of credentials that are bound to other workspaces."""
     denied: str = r"(?!)"
-    """Calls that the caller has no right to, as METHOD path."""
+    """Calls without permission, as METHOD path."""
     limited: int = 0
-    """How many calls the rate limit rejects from now on."""
+    """The number of next calls that the rate limit rejects."""
     lost: str = r"(?!)"
-    """The first call like this takes effect, and its answer is lost on the way."""
+    """The first such call takes effect, and its response is lost."""
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     waiting: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -71,7 +71,7 @@ class FakeWorkspace:
         return [each for each in written if not each.endswith(reads)] + statements
 
     def state(self) -> Mapping[str, object]:
-        """All that a person would find."""
+        """All that a user would find."""
         return {
             "credentials": {name: info.as_dict() for name, info in self.credentials.items()},
             "locations": {name: info.as_dict() for name, info in self.locations.items()},

@@ -1,4 +1,4 @@
-"""A person who runs scripts/set_up_workspace.py, and the workspaces that the tests begin with."""
+"""A user of scripts/set_up_workspace.py, and the workspaces at the start of the tests."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ KEYS = ("--keys-from-environment", "--keys-table", TABLE)
 
 @dataclass
 class Person:
-    """Runs the script in a workspace, and reads what it says."""
+    """Runs the script in a workspace, and returns its output."""
 
     script: ModuleType
     server: WorkspaceServer

@@ -1,4 +1,4 @@
-"""scripts/set_up_workspace.py against a stand-in for a workspace that refuses whatever the SDK does not declare."""
+"""scripts/set_up_workspace.py against a stand-in for a workspace that rejects what the SDK does not declare."""
 
 import re
 import shlex
@@ -108,7 +108,7 @@ class Cut(BaseException):
 
 
 def ending(call: Callable[..., object], number: int, *, after: bool) -> Callable[..., object]:
-    """Return the call, which ends the process before or after it was made so many times."""
+    """Return the call, which ends the process before or after a number of calls."""
     done = 0
 
     def do(*words: object, **more: object) -> object:

@@ -1,4 +1,4 @@
-"""What scripts/set_up_workspace.py says where the workspace refuses, and what it leaves alone."""
+"""Errors of scripts/set_up_workspace.py where the workspace refuses, and objects that it does not change."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Generated rows have the shape and the dirt of real ones, and are the same for the same seed."""
+"""Generated rows have the shape and the errors of real ones, and are the same for the same seed."""
 
 from collections import Counter
 from hashlib import sha256
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER, Entity
 from pinterest_pipeline.errors import SettingsError
-from tooling.demo.sample_data.generator import MOST_ROWS, Row, Value, generate
+from tooling.demo.sample_data.generator import MAX_ROWS, Row, Value, generate
 from tooling.demo.sample_data.words import COUNTRIES
 
 ROWS = 20_000
@@ -84,11 +84,11 @@ def test_readers_that_take_turns_get_the_same_rows() -> None:
 
 
 def test_memory_does_not_grow_with_the_rows() -> None:
-    first, second = islice(generate(PIN, MOST_ROWS, 1), 2)
+    first, second = islice(generate(PIN, MAX_ROWS, 1), 2)
     assert len(first) == len(second) < 10_000
 
 
-@pytest.mark.parametrize(("rows", "seed"), [(-1, 1), (MOST_ROWS + 1, 1), (1, -1)])
+@pytest.mark.parametrize(("rows", "seed"), [(-1, 1), (MAX_ROWS + 1, 1), (1, -1)])
 def test_what_is_out_of_range_is_refused_at_once(rows: int, seed: int) -> None:
     with pytest.raises(SettingsError, match="must be"):
         generate(PIN, rows, seed)
@@ -107,7 +107,7 @@ def test_keys_are_unique_and_have_gaps_and_the_tables_agree(
 def test_the_last_key_of_all_fits_the_declaration() -> None:
     limit = PIN.column("index").maximum
     assert limit is not None
-    assert limit >= MOST_ROWS * 5
+    assert limit >= MAX_ROWS * 5
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The report as a text: whole, self-contained, and safe whatever the data says."""
+"""The report as a text: complete, self-contained, and safe for any data."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A made source has all three tables, whole, or is not there at all."""
+"""A generated source has all three tables, complete, or does not exist."""
 
 import json
 import resource

@@ -1,4 +1,4 @@
-"""The API's document: valid OpenAPI, and read as API Gateway reads it."""
+"""The API's document: valid OpenAPI, read as by API Gateway."""
 
 from collections.abc import Iterator
 

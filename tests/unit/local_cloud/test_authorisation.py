@@ -1,4 +1,4 @@
-"""Who may call: signatures made by botocore, checked as API Gateway checks them."""
+"""Authorisation: signatures by botocore, verified as by API Gateway."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The gateway on the shipped document, with a REST proxy that the test writes."""
+"""The gateway with the project's document and a REST proxy of the test."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from tooling.local_cloud.api_gateway.authorisation import KnownCredentials
 from tooling.local_cloud.api_gateway.gateway import application
 from tooling.local_cloud.api_gateway.integrations import Deployment
 from tooling.local_cloud.cloud import DOCUMENT
-from tooling.local_cloud.http_service import MOST_BYTES
+from tooling.local_cloud.http_service import MAX_BYTES
 
 SHIPPED = DOCUMENT.read_text(encoding="utf-8")
 DEPLOYMENT = Deployment({"restProxy": "proxy:8082"}, "us-east-1")
@@ -29,7 +29,7 @@ POST = httpx.Request("POST", "http://gateway/topics/a.pin?x=1", json={"records":
 
 
 async def echo(request: Request) -> Response:
-    """Answer with what arrived."""
+    """Respond with the request."""
     seen = {"path": request.scope["raw_path"].decode(), "query": request.url.query, "headers": dict(request.headers)}
     body = (await request.body()).decode()
     return JSONResponse(seen | {"method": request.method, "body": body}, 201, {"X-Theirs": "kept"})
@@ -95,7 +95,7 @@ def test_an_unknown_route_is_answered_as_api_gateway_does() -> None:
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
 
 
-@pytest.mark.parametrize(("size", "status"), [(MOST_BYTES, 201), (MOST_BYTES + 1, 413)])
+@pytest.mark.parametrize(("size", "status"), [(MAX_BYTES, 201), (MAX_BYTES + 1, 413)])
 def test_the_payload_limit_is_exactly_10_mb(size: int, status: int) -> None:
     request = httpx.Request("POST", "http://gateway/topics/a.pin", content=b"x" * size)
     assert call(request).status_code == status

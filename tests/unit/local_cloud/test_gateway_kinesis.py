@@ -1,4 +1,4 @@
-"""The gateway on the shipped document's streams, with a Kinesis that the test writes."""
+"""The gateway with the project's document and a Kinesis of the test."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ def put(body: object = None, stream: str = "clicks", **headers: str) -> httpx.Re
 
 
 def echo(request: httpx.Request) -> httpx.Response:
-    """Answer with what arrived."""
+    """Respond with the request."""
     return httpx.Response(200, json={"headers": dict(request.headers), "body": json.loads(request.content)})
 
 

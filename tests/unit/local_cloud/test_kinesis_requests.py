@@ -1,4 +1,4 @@
-"""Requests to the emulated Kinesis: whatever is sent, the caller learns what is wrong, by AWS' own model."""
+"""Requests to the emulated Kinesis: every fault is reported, by AWS' own model."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -103,7 +103,7 @@ def requests(draw: st.DrawFn) -> tuple[str, Any]:
     return action, draw(parameters(shape))
 
 
-# One stream for all examples: what one of them does to it, the others meet.
+# One stream for all examples: later ones see the changes of earlier ones.
 @settings(
     max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -1,4 +1,4 @@
-"""The emulated Kinesis without its server: what a stream keeps, where, and how it is found again."""
+"""The emulated Kinesis without its server: where a stream keeps records, and how they are found."""
 
 import base64
 import importlib.metadata
@@ -50,7 +50,7 @@ def sequences(page: Page) -> list[int]:
 
 @pytest.fixture
 def impatient_threads() -> Iterator[None]:
-    """Threads that give way to each other all the time."""
+    """Threads that switch as often as possible."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield

@@ -1,4 +1,4 @@
-"""The shipped mapping templates carry every text unharmed, and mean what API Gateway means by them."""
+"""The project's mapping templates preserve every text, and render as in API Gateway."""
 
 import base64
 import json

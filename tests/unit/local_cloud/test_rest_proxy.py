@@ -1,4 +1,4 @@
-"""The REST proxy's protocol: what a request may look like, and the published error bodies."""
+"""The REST proxy's protocol: valid requests, and the published error bodies."""
 
 import asyncio
 import json
@@ -13,13 +13,13 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tooling.local_cloud.http_service import MOST_BYTES
+from tooling.local_cloud.http_service import MAX_BYTES
 from tooling.local_cloud.kafka.broker import QUIET
 from tooling.local_cloud.kafka.rest_proxy import Publisher, application
 from tooling.local_cloud.kafka.rest_requests import (
     BINARY_TYPE,
     FORMATS,
-    MOST_RECORDS,
+    MAX_RECORDS,
     PRODUCE_TYPE,
     ProxyError,
     Record,
@@ -31,7 +31,7 @@ Ask = Callable[..., httpx.Response]
 
 @pytest.fixture(scope="module")
 def ask() -> Ask:
-    """Send one request to a proxy whose broker is not there: none is needed to see a request's faults."""
+    """Send one request to a proxy without a broker, which is not needed for a request's faults."""
     app = application(Publisher(Producer({"bootstrap.servers": "127.0.0.1:1", **QUIET})))
 
     async def send(request: httpx.Request) -> httpx.Response:
@@ -229,6 +229,6 @@ def test_an_answer_is_of_a_type_that_the_caller_accepts(ask: Ask, accept: str, s
 
 
 def test_a_request_has_limits(ask: Ask) -> None:
-    many = b'{"records":[' + b"{}," * MOST_RECORDS + b"{}]}"
+    many = b'{"records":[' + b"{}," * MAX_RECORDS + b"{}]}"
     assert ask("POST", "/topics/a.pin", many).json()["message"] == "a request has at most 100000 records; got 100001"
-    assert ask("POST", "/topics/a.pin", b" " * (MOST_BYTES + 1)).status_code == 413
+    assert ask("POST", "/topics/a.pin", b" " * (MAX_BYTES + 1)).status_code == 413

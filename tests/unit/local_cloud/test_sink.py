@@ -1,4 +1,4 @@
-"""The sink's pure parts: names of files, when a file is full, what becomes of a value."""
+"""The sink's pure parts: names of files, rotation, values."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from tooling.local_cloud.kafka.landing import LandedFile, Landing, read_file_nam
 from tooling.local_cloud.kafka.sink import OpenFile, Rotation, to_line
 
 FILE = LandedFile("abc.pin", 2, 1000)
-ROTATION = Rotation(flush_size=3, rotate_interval_ms=100, idle_ms=500, most_bytes=50)
+ROTATION = Rotation(flush_size=3, rotate_interval_ms=100, idle_ms=500, max_bytes=50)
 
 
 def open_file(lines: int = 1, touched: float = 0.0) -> OpenFile:

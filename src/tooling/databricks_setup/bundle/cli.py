@@ -16,7 +16,7 @@ ACTIONS: Mapping[str, Sequence[str]] = {
     "run": ("run",),
     "destroy": ("destroy",),
 }
-"""What a person may do with a target, and the command of the CLI that does it."""
+"""The actions on a target, and the CLI's command for each."""
 
 
 def check(root: Path, target: str, environment: Mapping[str, str]) -> None:
@@ -28,7 +28,7 @@ def check(root: Path, target: str, environment: Mapping[str, str]) -> None:
         environment: The environment variables of the process.
 
     Raises:
-        SettingsError: A value is missing or cannot be; the message names each of them.
+        SettingsError: A value is missing or invalid; the message names each of them.
     """
     bundle = read_bundle(root)
     values = target_values(bundle, target, given_values(root, target, environment))
@@ -50,7 +50,7 @@ def call(root: Path, action: str, target: str, environment: Mapping[str, str], m
         The CLI's exit code.
 
     Raises:
-        SettingsError: A value is missing or cannot be, or the CLI is not installed.
+        SettingsError: A value is missing or invalid, or the CLI is not installed.
     """
     check(root, target, environment)
     cli = shutil.which(CLI, path=environment.get("PATH"))

@@ -1,7 +1,7 @@
-"""Makes the dashboard's file from the declared answers: one page of answers, one of the pipeline's health.
+"""Generates the dashboard's file from the declared answers: a page of answers and a page of the pipeline's health.
 
-The format is the one that a workspace exports (`.lvdash.json`); there is no published schema of it. Tables stand in the
-queries without catalog and schema: the bundle names those once, for all of them.
+The format is the one that a workspace exports (`.lvdash.json`); there is no published schema of it. The queries name
+tables without catalog and schema, which the bundle sets once for all of them.
 """
 
 import json
@@ -15,19 +15,19 @@ from pinterest_pipeline.publish.health import HEALTH
 Tree = dict[str, Any]
 
 COLUMNS = 6
-"""Width of the grid that widgets lie on."""
+"""Width of the grid of widgets."""
 _HEIGHT = 6
 
 
 @dataclass(frozen=True)
 class Chart:
-    """What a widget draws.
+    """The chart of a widget.
 
     Attributes:
         kind: `bar` or `line`.
-        x: Column along the page.
-        y: Column that is measured.
-        color: Column that splits it.
+        x: Column of the horizontal axis.
+        y: Column of the vertical axis.
+        color: Column of the series.
         time: Whether `x` is a time.
     """
 
@@ -44,10 +44,10 @@ class Panel:
 
     Attributes:
         name: Name of both, unique in the dashboard.
-        title: What a reader sees above it.
+        title: The widget's title.
         lines: The query.
         columns: The query's columns in order.
-        chart: How it is drawn; a table without one.
+        chart: Its chart; None for a table.
         width: Columns of the grid.
     """
 
@@ -69,13 +69,13 @@ CHARTS: Mapping[str, Chart] = {
         "bar", "post_year", "median_follower_count", "age_group"
     ),
 }
-"""Answers that are drawn; the others name something, and are tables."""
+"""The charts of answers; the other answers are tables of names."""
 
 HEALTH_CHARTS: Mapping[str, Chart] = {
     "rows_by_day": Chart("bar", "day", "rows_read", "entity", time=True),
     "stream_latency": Chart("line", "hour", "latency_p99_seconds", "entity", time=True),
 }
-"""Measures of health that are drawn."""
+"""The charts of health; other measures are tables."""
 
 _WIDE = {"last_runs"}
 
@@ -109,12 +109,12 @@ def dashboard() -> str:
 
 
 def _dataset(panel: Panel) -> Tree:
-    # A line keeps its break: the lines are joined as they are.
+    # Each line keeps its line break: the format joins them without one.
     return {"name": panel.name, "displayName": panel.title, "queryLines": [f"{line}\n" for line in panel.lines]}
 
 
 def _layout(panels: Iterable[Panel]) -> list[Tree]:
-    """Lay the widgets row by row, each where it still fits."""
+    """Place the widgets row by row, each where it still fits."""
     layout, x, y = [], 0, 0
     for panel in panels:
         if x + panel.width > COLUMNS:

@@ -1,6 +1,6 @@
-"""Tells whether a text is a Quartz cron expression, strictly; no maintained library on PyPI does.
+"""Validates Quartz cron expressions strictly; no maintained library on PyPI does.
 
-After the format's reference, org.quartz.CronExpression: second minute hour day-of-month month day-of-week [year],
+By the format's reference, org.quartz.CronExpression: second minute hour day-of-month month day-of-week [year],
 where exactly one of the two day fields is `?`.
 """
 
@@ -15,7 +15,7 @@ DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 @dataclass(frozen=True)
 class Field:
-    """One field: its bounds, the names its numbers have, and what else it may be as a whole."""
+    """One field: its bounds, the names of its numbers, and its special forms."""
 
     name: str
     least: int
@@ -31,7 +31,7 @@ class Field:
         return int(text) if inside else None
 
     def accepts(self, text: str) -> bool:
-        """Tell whether the text is one of the field's special forms or a list of values, ranges and steps."""
+        """Return whether the text is one of the field's special forms or a list of values, ranges and steps."""
         if re.fullmatch(self.special, text, re.IGNORECASE):
             return True
         return all(self._accepts_part(part) for part in text.split(","))
@@ -59,7 +59,7 @@ FIELDS = (
 
 
 def quartz_faults(expression: str) -> list[str]:
-    """Return what is wrong with a Quartz cron expression; nothing where it is one."""
+    """Return the faults of a Quartz cron expression; empty for a valid one."""
     texts = expression.split()
     if len(texts) not in {6, 7}:
         return [f"expected 6 or 7 fields in {expression!r}, found {len(texts)}"]

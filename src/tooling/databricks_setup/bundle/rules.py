@@ -1,7 +1,6 @@
-"""What the values of a target can be: one field a variable of databricks.yml, and what must hold between them.
+"""The rules of a target's values: one field per variable of databricks.yml, and rules between them.
 
-The CLI checks none of it. A wrong value would be found by the workspace in the middle of a deployment, or by a run at
-night.
+The CLI checks none of them: a wrong value would fail in the middle of a deployment, or in a nightly run.
 """
 
 from collections.abc import Mapping
@@ -62,7 +61,7 @@ Percent = Annotated[float, Field(gt=0, le=100)]
 
 
 class Values(BaseModel):
-    """The values of one target; what each is for stands in databricks.yml."""
+    """The values of one target; databricks.yml describes each."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -107,12 +106,12 @@ class Values(BaseModel):
     @field_validator("*", mode="wrap")
     @classmethod
     def _later(cls, value: object, check: ValidatorFunctionWrapHandler) -> object:
-        """Leave what only the CLI can fill in, such as the name of the person, to the CLI."""
+        """Skip references that only the CLI can resolve, such as the user's name."""
         return value if isinstance(value, str) and "${" in value else check(value)
 
     @model_validator(mode="after")
     def _streams(self) -> Self:
-        """Check that a stream that runs by itself has an identity on AWS, and its checkpoints to itself."""
+        """Check that a scheduled stream has an identity on AWS, and that only one job uses its checkpoints."""
         cluster, serverless = self.stream_status == "UNPAUSED", self.stream_serverless_status == "UNPAUSED"
         if cluster and serverless:
             raise ValueError("stream and stream_serverless share their checkpoints: one of them must be PAUSED")
@@ -144,7 +143,7 @@ class ProductionValues(Values):
 
 
 def faults(bundle: Mapping[str, Any], target: str, values: Mapping[str, Any]) -> list[str]:
-    """Return every value that is missing or cannot be, with what was expected; nothing where all can be deployed.
+    """Return every value that is missing or invalid, with what was expected; empty if all are valid.
 
     Args:
         bundle: databricks.yml as it is written.

@@ -1,4 +1,4 @@
-"""The values that a bundle target's variables have, from the same places and in the same order as the CLI."""
+"""The values of a bundle target's variables, from the same places and in the same order as the CLI."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def read_bundle(root: Path) -> dict[str, Any]:
 
 
 def given_values(root: Path, target: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values that a person or a CI job gives: the target's overrides file, then the environment.
+    """Return the values that the user or a CI job gives: the target's overrides file, then the environment.
 
     Args:
         root: The folder of databricks.yml.
@@ -34,7 +34,7 @@ def given_values(root: Path, target: str, environment: Mapping[str, str]) -> dic
         environment: The environment variables of the process.
 
     Raises:
-        SettingsError: The overrides file is no JSON object.
+        SettingsError: The overrides file is not a JSON object.
     """
     path = root / ".databricks" / "bundle" / target / "variable-overrides.json"
     try:
@@ -53,10 +53,10 @@ def target_values(bundle: Mapping[str, Any], target: str, given: Mapping[str, An
     Args:
         bundle: databricks.yml as it is written.
         target: The target.
-        given: What takes the place of defaults and of the target's own values.
+        given: Values that override defaults and the target's own values.
 
     Raises:
-        SettingsError: There is no such target, or the target or a person sets a variable that is not declared.
+        SettingsError: There is no such target, or a variable is set that is not declared.
     """
     if target not in bundle["targets"]:
         raise SettingsError(f"expected a target of {', '.join(bundle['targets'])}, got {target!r}")

@@ -1,4 +1,4 @@
-"""Who reaches a securable: the workspaces it is bound to, and the grant that its user needs."""
+"""Access to a securable: the workspaces that it is bound to, and the grant that its user needs."""
 
 from collections.abc import Callable, Iterator
 
@@ -26,15 +26,15 @@ def binding_gap(
     mode: IsolationMode | None,
     isolate: Callable[[], object],
 ) -> Iterator[Gap]:
-    """Find out whether a securable is bound to this workspace; other workspaces that it is bound to stay.
+    """Find out whether a securable is bound to this workspace; its other bindings are kept.
 
     Args:
         workspace: The workspace.
         workspace_id: Its ID.
         securable: Type and name.
-        subject: What it is called in messages.
+        subject: Its name in messages.
         mode: Its isolation mode; None where it has none yet.
-        isolate: Closes it to workspaces that it is not bound to.
+        isolate: Makes it accessible from bound workspaces only.
     """
     kind, name = securable
 
@@ -44,7 +44,7 @@ def binding_gap(
             return any(each.workspace_id == workspace_id for each in found)
 
     def repair() -> None:
-        # In this order: bindings belong to what is isolated, and Unity Catalog may make the first one itself.
+        # In this order: bindings belong to isolated securables, and Unity Catalog may create the first one itself.
         if mode is not ISOLATED:
             with workspace_says(f"bind {name} to this workspace"):
                 isolate()
@@ -63,13 +63,13 @@ def binding_gap(
 
 
 def grant_gap(workspace: WorkspaceClient, wanted: Wanted, spec: CredentialSpec, *, exists: bool) -> Iterator[Gap]:
-    """Find out whether who uses a credential may; its owner needs no grant.
+    """Find out whether a credential's user has the privilege; its owner needs no grant.
 
     Args:
         workspace: The workspace.
-        wanted: What is wanted.
+        wanted: The wanted state.
         spec: The credential.
-        exists: Whether it is there; a new one is granted to nobody.
+        exists: Whether it exists; a new one has no grants.
     """
     if spec.principal == wanted.user or (exists and spec.privilege in _privileges(workspace, spec)):
         return

@@ -1,4 +1,4 @@
-"""What the bundle and an administrator make, as far as something here depends on it."""
+"""Objects of the bundle and of an administrator that this setup depends on."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -15,11 +15,11 @@ Found = TypeVar("Found")
 
 
 def catalog_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]:
-    """Find out whether the catalog is there.
+    """Find out whether the catalog exists.
 
     Args:
         workspace: The workspace.
-        wanted: What is wanted.
+        wanted: The wanted state.
     """
     name = wanted.values.catalog
     if _find(workspace.catalogs.get, name, "catalog") is None:
@@ -31,7 +31,7 @@ def location_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]:
 
     Args:
         workspace: The workspace.
-        wanted: What is wanted.
+        wanted: The wanted state.
     """
     values, name = wanted.values, wanted.location
     if not values.storage_credential:

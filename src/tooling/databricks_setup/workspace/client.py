@@ -1,4 +1,4 @@
-"""The workspace that is called, and what becomes of its errors: one line that says what to do."""
+"""The client of the workspace, and its errors as one line that says what to do."""
 
 import logging
 from collections.abc import Iterator
@@ -27,17 +27,17 @@ _HINTS: tuple[tuple[type[DatabricksError], str], ...] = (
 
 
 def open_workspace(profile: str | None = None) -> WorkspaceClient:
-    """Make the client, for a profile of the Databricks CLI or for the environment.
+    """Create the client, for a profile of the Databricks CLI or for the environment.
 
     Calls that a rate limit rejects are repeated by the SDK, after the time that the workspace asks for.
 
     Raises:
         SettingsError: There is no such profile, or there is nothing to sign in with.
     """
-    # Its warnings are about guesses that it makes without harm; an error is raised as well.
+    # Its warnings are about harmless guesses; errors are raised.
     logging.getLogger("databricks.sdk").setLevel(logging.ERROR)
     try:
-        # The SDK asks the host about itself first, and goes on without an answer: that must not take minutes.
+        # The SDK first requests the host's metadata and continues without it: that must not take minutes.
         config = Config(profile=profile, http_timeout_seconds=_HTTP_SECONDS, retry_timeout_seconds=_PROBE_SECONDS)
         config.retry_timeout_seconds = _RETRY_SECONDS
         return WorkspaceClient(config=config)
@@ -50,7 +50,7 @@ def workspace_says(doing: str) -> Iterator[None]:
     """Turn the SDK's errors into one line.
 
     Args:
-        doing: What could not be done, the beginning of the line.
+        doing: The action that failed, as the line begins.
 
     Raises:
         WorkspaceError: The workspace refused or could not be reached.
@@ -60,7 +60,7 @@ def workspace_says(doing: str) -> Iterator[None]:
     except DatabricksError as error:
         raise WorkspaceError(f"cannot {doing}: {in_words(error)}") from error
     except TimeoutError as error:
-        # The SDK's own, after all repetitions; what was answered to the last of them is its cause.
+        # The SDK's own, after all retries; its cause is the response to the last one.
         last = error.__cause__
         why = in_words(last) if isinstance(last, DatabricksError) else _one_line(last or error)
         raise WorkspaceError(f"cannot {doing}: given up after {_RETRY_SECONDS} seconds: {why}") from error
@@ -68,12 +68,12 @@ def workspace_says(doing: str) -> Iterator[None]:
         hint = "check the host and the network"
         raise WorkspaceError(f"cannot {doing}: {_one_line(error)}; {hint}") from error
     except (OSError, ValueError) as error:
-        # What the SDK raises where it cannot renew a token.
+        # Raised by the SDK if it cannot renew a token.
         raise WorkspaceError(f"cannot {doing}: {_one_line(error)}; {_SIGN_IN}") from error
 
 
 def in_words(error: DatabricksError) -> str:
-    """Return what the workspace said, on one line, with what to do about it where that is known."""
+    """Return the workspace's error message on one line, with a hint where there is one."""
     said = _one_line(error) or type(error).__name__
     hint = next((hint for kind, hint in _HINTS if isinstance(error, kind)), "")
     return f"{said}; {hint}" if hint else said

@@ -1,12 +1,12 @@
 """Plan, create and check what a bundle cannot declare in a Databricks workspace: credentials and secret values.
 
   plan    show what apply would change; nothing is changed
-  apply   make the credentials of the AWS role, bind and grant them, store secrets; safe to repeat and to interrupt
-  check   name everything that is missing, each with its fix
+  apply   create the credentials of the AWS role, bind and grant them, store secrets; safe to repeat and to interrupt
+  check   list everything that is missing, with its fix; exit code 1 if anything is
 
-Names come from the bundle: the target's values, as `make deploy` takes them. The role trusts a credential only once AWS
-knows its external id, which Databricks shows after the credential was made: apply says what to do in between, and a
-second apply goes on.
+Names come from the bundle: the target's values, as in `make deploy`. The role trusts a credential only when it has the
+credential's external id, which Databricks shows after creating the credential: apply names the steps in between, and a
+second apply continues.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main() -> None:
     """Do what the command line asks for.
 
     Raises:
-        SystemExit: With code 1 where something is left for a person to do.
+        SystemExit: With code 1 where something is left for the user to do.
     """
     options = command_line().parse_args()
     values = target_values(read_bundle(ROOT), options.target, given_values(ROOT, options.target, os.environ))

@@ -1,7 +1,7 @@
 """The credentials of Unity Catalog, in the two phases that the external id needs.
 
-A credential shows its external id only once it exists, and the role trusts nobody before it knows that id. So the
-credential is created without validation; a person takes the id to AWS; then a validation says whether the role can be
+A credential has an external id only when it exists, and the role trusts nobody without that id. So the credential is
+created without validation, the user adds the id to the role on AWS, and then a validation shows whether the role can be
 assumed.
 """
 
@@ -28,18 +28,18 @@ def credential_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]
 
     Args:
         workspace: The workspace.
-        wanted: What is wanted.
+        wanted: The wanted state.
     """
     for spec in wanted.credentials:
         yield from _gaps(workspace, wanted, spec, _find(workspace, spec))
 
 
 def role_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]:
-    """Have Databricks assume the role by each credential that is there, and say what to do on AWS where it cannot.
+    """Validate each existing credential, and name the steps on AWS where Databricks cannot assume the role.
 
     Args:
         workspace: The workspace.
-        wanted: What is wanted.
+        wanted: The wanted state.
     """
     pairs = [(spec, _find(workspace, spec)) for spec in wanted.credentials]
     found = [(spec, info) for spec, info in pairs if info and _role(info) == wanted.role]
@@ -115,11 +115,11 @@ def _missing(workspace: WorkspaceClient, wanted: Wanted, spec: CredentialSpec) -
                     comment=_comment(wanted),
                     purpose=spec.purpose,
                     read_only=True if spec.purpose is CredentialPurpose.STORAGE else None,
-                    # The role cannot trust an id that nobody knows yet; `role_gaps` validates.
+                    # The role cannot have the id yet; `role_gaps` validates.
                     skip_validation=True,
                 )
             except ResourceConflict as error:
-                # Either a repeated call whose first answer was lost, or a name that is used out of sight.
+                # Either a retried call whose first response was lost, or the name of an invisible credential.
                 now = _find(workspace, spec)
                 if now is None or _role(now) != wanted.role or now.purpose is not spec.purpose:
                     raise WorkspaceError(
@@ -157,7 +157,7 @@ def _failure(workspace: WorkspaceClient, wanted: Wanted, spec: CredentialSpec) -
             results = workspace.credentials.validate_credential(
                 credential_name=spec.name,
                 purpose=spec.purpose,
-                # The location may be there already; named with the URL, it is no overlap.
+                # The location may exist already; named together with the URL, it does not count as an overlap.
                 external_location_name=wanted.location if storage and _has_location(workspace, wanted) else None,
                 url=wanted.values.landing_location if storage else None,
                 read_only=True if storage else None,

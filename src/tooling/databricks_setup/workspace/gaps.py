@@ -1,4 +1,4 @@
-"""What differs between a workspace and what it should be."""
+"""Differences between a workspace and its wanted state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Gap:
-    """One difference, and how it is closed.
+    """One difference, and its fix.
 
     Attributes:
-        subject: What it is about, such as "service credential pinterest-streams".
+        subject: The object, such as "service credential pinterest-streams".
         problem: What is missing or different.
-        fix: What closes it, in words.
-        repair: Closes it; None where only a person can.
+        fix: Its fix, in words.
+        repair: Applies the fix; None if only the user can.
     """
 
     subject: str

@@ -1,6 +1,6 @@
-"""The AWS keys that a person gives: by the AWS console's file, AWS's own credentials file, or the environment.
+"""The AWS keys of the legacy mount: from the AWS console's file, AWS's own credentials file, or the environment.
 
-They are never an argument of a command, which every user of the machine could read in the list of processes.
+They are never a command's argument, which every user of the machine could read in process lists.
 """
 
 import configparser
@@ -13,7 +13,7 @@ from pinterest_pipeline.files import read_private
 from pinterest_pipeline.ingest.legacy_mount.aws_keys import KEY_COLUMNS, AwsKeys
 
 ENVIRONMENT = ("PINTEREST_MOUNT_ACCESS_KEY_ID", "PINTEREST_MOUNT_SECRET_ACCESS_KEY")
-"""Names of their own: AWS's usual ones hold the keys of whoever sets up AWS, which a mount must never have."""
+"""Names of their own: AWS's usual ones hold the administrator's keys, which a mount must never have."""
 
 _PROFILE_NAMES = ("aws_access_key_id", "aws_secret_access_key")
 _TEMPORARY = "ASIA"
@@ -23,7 +23,7 @@ def keys_from_file(path: Path, profile: str = "default") -> AwsKeys:
     """Read the keys from a file that only its owner may read.
 
     Args:
-        path: The CSV file that the AWS console offers for download, or AWS's own credentials file.
+        path: The CSV file from the AWS console, or AWS's own credentials file.
         profile: The profile in the latter.
 
     Raises:

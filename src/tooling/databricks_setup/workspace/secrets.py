@@ -1,7 +1,7 @@
-"""The keys of the legacy mount: values of the bundle's secret scope, and a Delta table for who needs it.
+"""The keys of the legacy mount: values of the bundle's secret scope, and optionally a Delta table.
 
 The table is written from the scope by SQL's function `secret`, so no key is in a statement, in its parameters or in the
-history of queries, all of which others may read.
+query history, which others can read.
 """
 
 import base64
@@ -28,7 +28,7 @@ USING DELTA
 TBLPROPERTIES ('delta.columnMapping.mode' = 'name')
 COMMENT 'AWS keys of the legacy mount; written by scripts/set_up_workspace.py'
 AS SELECT secret(:scope, :id) AS {_COLUMNS[0]}, secret(:scope, :secret) AS {_COLUMNS[1]}"""
-"""Column mapping: without it Delta takes no space in a column's name."""
+"""Column mapping: without it Delta allows no space in a column's name."""
 
 COMPARE = """\
 SELECT
@@ -49,7 +49,7 @@ def secret_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]:
 
     Args:
         workspace: The workspace.
-        wanted: What is wanted.
+        wanted: The wanted state.
     """
     keys, scope = wanted.keys, wanted.values.prefix
     if keys is None:
@@ -76,7 +76,7 @@ def secret_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]:
 
 
 def _read(workspace: WorkspaceClient, scope: str, name: str) -> str | None:
-    """Return a value; None where it is missing or may not be read, and must be written in either case."""
+    """Return a value; None if it is missing or unreadable: it must be written in both cases."""
     with workspace_says(f"read the secret {scope}/{name}"):
         try:
             value = workspace.secrets.get_secret(scope, name).value

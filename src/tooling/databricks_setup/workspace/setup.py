@@ -1,4 +1,4 @@
-"""Brings a workspace to what is wanted: finds every gap, and closes what a script can close."""
+"""Brings a workspace to its wanted state: finds every gap, and closes those that a script can close."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -17,7 +17,7 @@ PARTS: Sequence[Callable[[WorkspaceClient, Wanted], Iterator[Gap]]] = (
     location_gaps,
     secret_gaps,
 )
-"""Each needs what those before it have made."""
+"""In order: each depends on the ones before it."""
 
 
 def find_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]:
@@ -25,7 +25,7 @@ def find_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]:
 
     Args:
         workspace: The workspace.
-        wanted: What is wanted.
+        wanted: The wanted state.
 
     Raises:
         WorkspaceError: The workspace refuses or cannot be reached.
@@ -35,20 +35,20 @@ def find_gaps(workspace: WorkspaceClient, wanted: Wanted) -> Iterator[Gap]:
 
 
 def apply(workspace: WorkspaceClient, wanted: Wanted, closed: Callable[[Gap], None]) -> list[Gap]:
-    """Close every gap that a script can close; what is as it should be is left alone.
+    """Close every gap that a script can close, and change nothing else.
 
     A run that was cut off at any point is completed by the next one.
 
     Args:
         workspace: The workspace.
-        wanted: What is wanted.
-        closed: Is called after each gap that was closed.
+        wanted: The wanted state.
+        closed: Called after each gap that was closed.
 
     Returns:
-        What is left for a person to do, in the order in which to do it.
+        The steps left to the user, in order.
 
     Raises:
-        WorkspaceError: The workspace refuses or cannot be reached; what was done before stays.
+        WorkspaceError: The workspace refuses or cannot be reached; earlier changes stay.
     """
     left: list[Gap] = []
     for part in PARTS:

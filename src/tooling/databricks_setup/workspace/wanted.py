@@ -1,4 +1,4 @@
-"""What a workspace should have: from the values of a bundle target and from the command line."""
+"""The wanted state of a workspace, from the values of a bundle target and from the command line."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _CURRENT_USER = "${workspace.current_user.userName}"
 
 
 class Values(BaseModel):
-    """The bundle's variables that matter here; databricks.yml describes them."""
+    """The bundle's variables that are used here; databricks.yml describes them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,9 +41,9 @@ class CredentialSpec:
     Attributes:
         variable: The bundle's variable that names it.
         name: Its name.
-        purpose: Whether it opens a bucket or the streams.
-        principal: Who uses it.
-        privilege: What that needs.
+        purpose: Whether it is for a bucket or the streams.
+        principal: The principal that uses it.
+        privilege: The privilege that the principal needs.
     """
 
     variable: str
@@ -54,7 +54,7 @@ class CredentialSpec:
 
     @property
     def kind(self) -> str:
-        """The type that grants and bindings know it by."""
+        """Its type in grants and bindings."""
         return "storage_credential" if self.purpose is CredentialPurpose.STORAGE else "credential"
 
     @property
@@ -65,11 +65,11 @@ class CredentialSpec:
 
 @dataclass(frozen=True)
 class LegacyKeys:
-    """The keys of the legacy DBFS mount, and where they go.
+    """The keys of the legacy DBFS mount, and their destination.
 
     Attributes:
         pair: The keys.
-        table: Full name of the Delta table that they are written to as well; empty for the secret scope only.
+        table: Full name of the Delta table for them; empty for the secret scope only.
     """
 
     pair: AwsKeys
@@ -78,13 +78,13 @@ class LegacyKeys:
 
 @dataclass(frozen=True)
 class Wanted:
-    """All that one target needs and its bundle does not make.
+    """Everything that one target needs and its bundle does not create.
 
     Attributes:
         target: The bundle's target.
         values: The values of its variables.
         role: ARN of the AWS role that the credentials assume; empty where there is no credential.
-        user: Who runs the script.
+        user: The current user.
         workspace_id: The workspace that credentials and location are bound to.
         keys: The keys of the legacy mount; None where there is none.
     """
@@ -121,7 +121,7 @@ class Wanted:
 def wanted(
     workspace: WorkspaceClient, target: str, values: Mapping[str, Any], role: str | None, keys: LegacyKeys | None
 ) -> Wanted:
-    """Check what is wanted, and find out who asks for it and where.
+    """Validate the wanted state, and look up the current user and workspace.
 
     Args:
         workspace: The workspace.
@@ -131,7 +131,7 @@ def wanted(
         keys: The keys of the legacy mount.
 
     Raises:
-        SettingsError: A value is missing or cannot be.
+        SettingsError: A value is missing or invalid.
         WorkspaceError: The workspace does not know the caller.
     """
     checked = _checked(values)

@@ -1,4 +1,4 @@
-"""The charts of a stream: how fast, how late and how far behind, over the seconds of a run."""
+"""The charts of a stream: throughput, latency and lag over the seconds of a run."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,7 @@ def draw_stream(stream: Stream, colours: Mapping[str, str]) -> dict[str, Drawing
     """Return the drawings of a stream by their titles.
 
     Args:
-        stream: What came in; at least one batch.
+        stream: The batches; at least one.
         colours: The colour of each entity, in the entities' order.
     """
     return {

@@ -1,4 +1,4 @@
-"""What a report is made of: plain values, filled by whoever ran the pipeline."""
+"""The content of a report as plain values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from pinterest_pipeline.publish.answers import Answer
 
 @dataclass(frozen=True)
 class Flow:
-    """The rows at one stage of the way.
+    """The rows at one stage.
 
     Attributes:
-        stage: Its name in a person's words, such as `in Kafka`.
+        stage: Its title, such as `in Kafka`.
         counts: Rows of each entity, by the entity's name.
     """
 
@@ -31,8 +31,8 @@ class Check:
 
     Attributes:
         name: What is compared, such as `posted = in Kafka, pin`.
-        expected: The count that must come out.
-        found: The count that came out.
+        expected: The expected count.
+        found: The actual count.
     """
 
     name: str
@@ -65,16 +65,16 @@ class AnswerRows:
 
 @dataclass(frozen=True)
 class Commit:
-    """One batch of a stream on its way into a raw table, at the moment when it was there.
+    """The commit of one batch of a stream to a raw table.
 
     Attributes:
         entity: Whose records.
         at: Seconds from the start of the run to the commit.
         took: Seconds from the entity's commit before, or from its first record's arrival, to this one.
         rows: Records of the batch.
-        latency_p50: Half of its records took no longer than this from their arrival to the commit, in seconds.
-        latency_p99: 99% of them took no longer than this.
-        lag: Seconds from the arrival of its newest record to the commit: how far the table was behind.
+        latency_p50: Median latency of its records from arrival to commit, in seconds.
+        latency_p99: The 99th percentile of the same.
+        lag: Seconds from the arrival of its newest record to the commit.
     """
 
     entity: str
@@ -88,12 +88,12 @@ class Commit:
 
 @dataclass(frozen=True)
 class Stream:
-    """How the streams' records came into the raw tables.
+    """The commits of the streams' records to the raw tables.
 
     Attributes:
         commits: Every batch, in the order of time.
-        latency_p50: Seconds from arrival to commit that half of all records did not exceed.
-        latency_p99: Seconds that 99% of all records did not exceed.
+        latency_p50: Median latency of all records from arrival to commit, in seconds.
+        latency_p99: The 99th percentile of the same.
     """
 
     commits: Sequence[Commit]
@@ -108,14 +108,14 @@ class Report:
     Attributes:
         title: What ran, such as `Batch run`.
         prefix: The deployment's id.
-        source: Where the rows came from; never with a password.
+        source: The source's name, without a password.
         started_at: When the run started.
         seconds: How long the whole run took.
-        times: How long each piece of work took that was timed on its own, in seconds, by its name.
-        flows: The stages in the order of the way.
+        times: Seconds of each stage that was timed, by its name.
+        flows: The stages, from the source to the clean tables.
         checks: Every count that was compared.
-        rejections: Why rows were turned away.
-        stream: How the streams' records came in; None where none did.
+        rejections: Why rows were rejected.
+        stream: The streams' commits; None without any.
         answers: The answers in the order of the page.
     """
 

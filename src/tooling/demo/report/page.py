@@ -1,4 +1,4 @@
-"""The page itself: a report made into one HTML text, and that text put on the disk."""
+"""The page: renders a report to HTML and writes it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def render(report: Report) -> str:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write the page; who opens the file finds the old page or the new one, never a part.
+    """Write the page; readers find the old page or the new one, never a part.
 
     Raises:
         SettingsError: The file cannot be written.

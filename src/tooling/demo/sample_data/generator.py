@@ -1,7 +1,7 @@
-"""Made-up rows for the three source tables: the shape and the dirt of real ones, as many as asked for.
+"""Generated rows for the three source tables, with the shape and the errors of real ones.
 
-Rows are made in chunks of one size, each from the seed and its own number alone. So the same seed gives the same
-rows, the first rows are the same however many follow, and memory does not grow with the number of rows. The three
+Rows are generated in chunks of one size, each from the seed and its own number only. So the same seed gives the same
+rows, the first rows are the same for any number of rows, and memory does not grow with the number of rows. The three
 tables agree row by row: same key, same person.
 """
 
@@ -35,17 +35,17 @@ _BLOCK_PEOPLE, _BLOCK_ROWS = len(_POSTS_EACH), sum(_POSTS_EACH)
 _BLOCKS = 136
 _CHUNK_PEOPLE, _CHUNK_ROWS = _BLOCKS * _BLOCK_PEOPLE, _BLOCKS * _BLOCK_ROWS
 _TWINS, _STARS = 2, 3
-"""The first people of all make one post each: the twins share name and country, the stars have the most followers."""
+"""The first people have one post each: the twins share name and country, the stars have the most followers."""
 
 _KEY_STEP = 5
-MOST_ROWS = (2**31 - 1) // _KEY_STEP
-"""As many rows as have a key of 32 bits."""
+MAX_ROWS = (2**31 - 1) // _KEY_STEP
+"""The most rows for which a key has 32 bits."""
 
 _FIRST_POST, _LAST_POST = date(2017, 10, 20), date(2022, 10, 18)
 _FIRST_JOINED, _LAST_JOINED = date(2015, 10, 21), date(2017, 10, 18)
 _YOUNGEST, _OLDEST = 20, 60
 
-# Shares of all rows. What is broken is a part of what has no image, and that a part of the stories.
+# Shares of all rows. Broken rows are a part of those without an image, and those a part of the stories.
 _BROKEN, _NO_IMAGE, _STORY, _STORY_OR_VIDEO = 0.008, 0.025, 0.07, 0.10
 _NO_TAGS = 0.016
 _NO_DESCRIPTION, _HARD_SPACE = 0.015, 0.36
@@ -61,7 +61,7 @@ _UNIT_LIMITS = (1000, 1000, 10)
 _UNIT_SHARES = (0.182, 0.742, 0.076)
 _TENTHS = ("", ".1", ".2", ".3", ".4", ".5", ".6", ".7", ".8", ".9")
 _DECIMALS, _DECIMALS_BELOW = 0.2, 10
-_MOST_FOLLOWERS = "12M"
+_MAX_FOLLOWERS = "12M"
 
 
 def generate(entity: Entity, rows: int, seed: int) -> Iterator[list[Row]]:
@@ -78,8 +78,8 @@ def generate(entity: Entity, rows: int, seed: int) -> Iterator[list[Row]]:
     Raises:
         SettingsError: The number of rows or the seed is out of range.
     """
-    if not 0 <= rows <= MOST_ROWS:
-        raise SettingsError(f"the number of rows must be from 0 to {MOST_ROWS:,}; got {rows:,}")
+    if not 0 <= rows <= MAX_ROWS:
+        raise SettingsError(f"the number of rows must be from 0 to {MAX_ROWS:,}; got {rows:,}")
     if seed < 0:
         raise SettingsError(f"the seed must be 0 or more; got {seed}")
     return _chunks(entity, rows, seed)
@@ -94,7 +94,7 @@ def _chunks(entity: Entity, rows: int, seed: int) -> Iterator[list[Row]]:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """What the tables of one chunk have in common: where their random numbers come from, and whose rows they are."""
+    """What the tables of one chunk share: their random numbers and their people."""
 
     seed: int
     number: int
@@ -218,14 +218,14 @@ def _poster_names(chunk: _Chunk) -> Texts:
 def _follower_counts(chunk: _Chunk) -> Texts:
     rng = chunk.rng("follower_count")
     unit = rng.choice(len(_UNITS), p=_UNIT_SHARES, size=_CHUNK_PEOPLE)
-    # Small accounts are more than large ones: even over the orders of magnitude.
+    # Small accounts are more frequent: uniform over the orders of magnitude.
     amount = (np.array(_UNIT_LIMITS)[unit] ** rng.random(_CHUNK_PEOPLE)).astype(np.int64)
     tenths = rng.integers(1, len(_TENTHS), size=_CHUNK_PEOPLE)
     exact = (unit == 0) | (amount >= _DECIMALS_BELOW) | (rng.random(_CHUNK_PEOPLE) >= _DECIMALS)
     whole = pools.numbers(max(_UNIT_LIMITS))[amount]
     counts = whole + pools.texts(_TENTHS)[np.where(exact, 0, tenths)] + pools.texts(_UNITS)[unit]
     if chunk.number == 0:
-        counts[:_STARS] = _MOST_FOLLOWERS
+        counts[:_STARS] = _MAX_FOLLOWERS
     return _of_people(counts)
 
 

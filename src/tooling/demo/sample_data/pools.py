@@ -1,4 +1,4 @@
-"""Ready-made texts that generated rows draw from: each is built once, then only pointed at."""
+"""Texts that generated rows draw from, each built once and then referenced."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta

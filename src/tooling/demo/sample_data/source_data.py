@@ -1,4 +1,4 @@
-"""A source database with made-up rows, for whoever has none: all three tables, or nothing."""
+"""A source database with generated rows: all three tables, or nothing."""
 
 import os
 import sqlite3
@@ -25,18 +25,18 @@ def fill_source(
 ) -> None:
     """Create the three source tables and fill them with generated rows.
 
-    An SQLite file is filled under another name and put in its place when it is whole. On a server the tables are
+    An SQLite file is filled under another name and replaces the old one when it is complete. On a server the tables are
     filled in one transaction, and dropped again where that fails.
 
     Args:
-        location: Any SQLAlchemy URL; an SQLite file is made where there is none.
+        location: Any SQLAlchemy URL; an SQLite file is created where there is none.
         rows: Rows of each table.
         seed: The same seed gives the same rows.
-        replace: Drop tables of these names that are already there.
+        replace: Drop existing tables of these names.
         settings: User, password, TLS and tunnel of a server.
 
     Raises:
-        SettingsError: A number or the URL cannot be used, or the tables are there and not to be replaced.
+        SettingsError: A number or the URL is invalid, or the tables exist and `replace` is not set.
         SourceError: The database cannot be reached or written.
     """
     filling = [(source_table(entity), generate(entity, rows, seed)) for entity in ENTITIES]
@@ -65,7 +65,7 @@ def _fill_file(path: Path, filling: _Filling, *, replace: bool) -> None:
         _engine(draft) as engine,
         engine.begin() as connection,
     ):
-        # The draft is thrown away if anything fails: it needs no journal and no waiting for the disk.
+        # The draft is discarded on failure: it needs no journal and no sync to disk.
         connection.exec_driver_sql("PRAGMA journal_mode = OFF")
         connection.exec_driver_sql("PRAGMA synchronous = OFF")
         _fill(connection, filling)
@@ -84,7 +84,7 @@ def _fill_server(engine: Engine, filling: _Filling) -> None:
 
 def _fill(connection: Connection, filling: _Filling) -> None:
     _drop(connection, filling)
-    # All tables before any row: MySQL commits what is open whenever it makes a table.
+    # All tables before any row: MySQL commits an open transaction when it creates a table.
     for table, _ in filling:
         table.create(connection)
     for table, chunks in filling:
@@ -104,7 +104,7 @@ def _drop(connection: Connection, filling: _Filling) -> None:
 
 
 def _check_free(engine: Engine, filling: _Filling, *, replace: bool) -> bool:
-    """Raise where a table is there already; return whether there are tables of other names."""
+    """Raise where one of the tables exists; return whether there are other tables."""
     there = sqlalchemy.inspect(engine).get_table_names()
     taken = [table.name for table, _ in filling if table.name in there]
     if taken and not replace:
@@ -141,7 +141,7 @@ def _engine(path: Path) -> Iterator[Engine]:
 
 @contextmanager
 def _put_in_place(path: Path, *, copy: bool) -> Iterator[Path]:
-    """Yield an empty file, or a copy of the database; it takes the database's place when the work has succeeded."""
+    """Yield an empty file, or a copy of the database; it replaces the database when the block has succeeded."""
     with replacing(path) as draft:
         draft.touch()
         if copy:

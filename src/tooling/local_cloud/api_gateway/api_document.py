@@ -1,7 +1,7 @@
-"""Reads an OpenAPI document with API Gateway's extensions: routes, methods, integrations, who may call.
+"""Reads an OpenAPI document with API Gateway's extensions: routes, methods, integrations, authorisation.
 
-Pure: from text to plain values. Only what API Gateway itself would execute is taken; anything this gateway cannot
-execute is refused when it starts, not when a request arrives.
+Pure: from text to plain values. Anything that this gateway cannot execute is rejected at its start, not when a request
+arrives.
 """
 
 import re
@@ -34,7 +34,7 @@ class Operation:
     Attributes:
         integration: Where its requests go.
         security: Kinds of security scheme that a request must satisfy, all of them.
-        models: Content type -> what a body of it must look like.
+        models: Content type -> the request model of its bodies.
     """
 
     integration: Integration
@@ -63,7 +63,7 @@ class Api:
 
     Attributes:
         routes: In the order in which they are tried: the most specific first, greedy ones last.
-        responses: What API Gateway itself answers, where the document says.
+        responses: API Gateway's own responses that the document changes.
     """
 
     routes: tuple[Route, ...]
@@ -84,11 +84,11 @@ def read_api(text: str, deployment: Deployment) -> Api:
 
     Args:
         text: The document, YAML or JSON.
-        deployment: What the document leaves open.
+        deployment: The values that the document refers to.
 
     Raises:
-        LocalCloudError: It is no such document, needs a stage variable that is not given, or asks for something this
-            gateway does not execute.
+        LocalCloudError: It is not such a document, needs a stage variable that is not given, or uses something that
+            this gateway does not execute.
     """
     try:
         document = yaml.safe_load(text)
@@ -122,7 +122,7 @@ class _Reader:
         return Route(*_pattern(path), operations)
 
     def _operation(self, path: str, operation: Mapping[str, Any]) -> Operation:
-        # API Gateway asks for every scheme that is listed, where OpenAPI itself would take any one of them.
+        # API Gateway requires every scheme that is listed, where OpenAPI would accept any one of them.
         security = frozenset(self._schemes[name] for one in operation.get("security", []) for name in one)
         integration = read_integration(path, operation[_INTEGRATION], self._deployment)
         return Operation(integration, security, self._models(operation))

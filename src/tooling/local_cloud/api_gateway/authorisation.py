@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 from tooling.local_cloud.api_gateway.api_document import API_KEY, SIGV4
 
 VARIABLES = ("LOCAL_API_ACCESS_KEY_ID", "LOCAL_API_SECRET_ACCESS_KEY", "LOCAL_API_KEY")
-"""Environment variables of what callers must have: names a caller, signs for them, is their API key."""
+"""Environment variables of the callers' credentials: access key ID, secret access key, API key."""
 
 NO_SIGNATURE = "Missing Authentication Token"
 UNKNOWN_KEY = "The security token included in the request is invalid."
@@ -36,11 +36,11 @@ _AUTHORIZATION = re.compile(
 
 @dataclass(frozen=True)
 class KnownCredentials:
-    """What callers must prove to have; empty texts where a kind is not checked.
+    """The credentials that callers must have; empty for kinds that are not checked.
 
     Attributes:
-        access_key: Names the caller in a signature.
-        secret_key: What signatures are made with.
+        access_key: The access key ID in a signature.
+        secret_key: The key that signs.
         api_key: The header x-api-key.
     """
 
@@ -50,7 +50,7 @@ class KnownCredentials:
 
     @classmethod
     def from_environment(cls) -> "KnownCredentials":
-        """Return those of this process's environment: a command line would show them to everyone."""
+        """Return those of this process's environment; process lists would show a command line to everyone."""
         return cls(*(os.environ.get(name, "") for name in VARIABLES))
 
     def checks(self) -> frozenset[str]:
@@ -61,11 +61,11 @@ class KnownCredentials:
 
 @dataclass(frozen=True)
 class Call:
-    """A request as it came over the wire.
+    """A request as it was received.
 
     Attributes:
         method: Its method.
-        url: Its address, with query, percent escapes as sent.
+        url: Its URL with query, percent escapes as sent.
         headers: Names in lower case.
         body: Its body.
     """
@@ -77,12 +77,12 @@ class Call:
 
 
 def refusal(call: Call, required: Collection[str], known: KnownCredentials, now: datetime) -> str | None:
-    """Return API Gateway's message to a caller who may not pass; None for one who may.
+    """Return API Gateway's message for an unauthorised request; None for an authorised one.
 
     Args:
         call: The request.
-        required: Kinds of security scheme that the operation asks for; those not known here are not checked.
-        known: What callers must have.
+        required: Kinds of security scheme of the operation; unknown ones are not checked.
+        known: The callers' credentials.
         now: The time.
     """
     checks = known.checks() & set(required)
@@ -117,7 +117,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _body_is_the_signed_one(call: Call) -> bool:
-    # A signer may state the body's hash in a header; the signature then covers that statement, not the body.
+    # A signer may send the body's hash in a header; the signature then covers that header, not the body.
     stated = call.headers.get("x-amz-content-sha256")
     return stated is None or _same(stated, hashlib.sha256(call.body).hexdigest())
 

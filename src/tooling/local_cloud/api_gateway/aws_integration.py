@@ -1,4 +1,4 @@
-"""Executes an AWS integration: makes a service's request of the caller's, signs and sends it, maps the answer.
+"""Executes an AWS integration: maps the request to the service's, signs and sends it, and maps the response.
 
 A stand-in for what API Gateway does with mapping templates.
 """
@@ -22,7 +22,7 @@ from tooling.local_cloud.errors import LocalCloudError
 
 @dataclass(frozen=True)
 class Account:
-    """Where a service is and who calls it, in the place of the integration's role.
+    """A service's endpoint, and credentials in place of the integration's role.
 
     Attributes:
         endpoint: The service's URL.
@@ -54,8 +54,8 @@ async def execute(
 
     Raises:
         httpx.TransportError: The service cannot be reached.
-        ValueError: A body is not JSON where a template looks into it.
-        LocalCloudError: A template fails, or the document does not say what becomes of the service's answer.
+        ValueError: A body is not JSON and a template reads it.
+        LocalCloudError: A template fails, or the document maps no response for the service's status.
     """
     template = integration.requests.get(content_type(call.headers))
     if template is None:
@@ -66,7 +66,7 @@ async def execute(
         body = template.render(Input(call.body, given), _context(call), integration.stage)
         return _signed(integration, body.encode("utf-8", "replace"), account)
 
-    # In a thread: some megabytes take a while, and other requests must not wait for them.
+    # In a thread: a body of megabytes takes time, and other requests must not wait for it.
     answer = await client.send(await asyncio.to_thread(request))
     return _mapped(integration, answer, call, given)
 

@@ -1,7 +1,7 @@
-"""A stand-in for Amazon API Gateway (REST API) that executes the OpenAPI document AWS is given.
+"""A stand-in for Amazon API Gateway (REST API) that executes the OpenAPI document of the AWS deployment.
 
-It does what the document says and nothing else: its routes, methods, security, request models and integrations, with
-API Gateway's limits and answers. Not there: stages in the path, throttling, caching, usage plans.
+It implements the document's routes, methods, security, request models and integrations, with API Gateway's limits and
+responses. Not implemented: stages in the path, throttling, caching, usage plans.
 """
 
 import argparse
@@ -26,10 +26,10 @@ from tooling.local_cloud.api_gateway.gateway_responses import BAD_REQUEST_BODY, 
 from tooling.local_cloud.api_gateway.http_integration import forward
 from tooling.local_cloud.api_gateway.integrations import JSON, Deployment, HttpProxy
 from tooling.local_cloud.errors import LocalCloudError
-from tooling.local_cloud.http_service import MOST_BYTES, answer_nobody, read_body, serve
+from tooling.local_cloud.http_service import MAX_BYTES, answer_nobody, read_body, serve
 from tooling.local_cloud.kinesis import REGION
 
-MOST_LINE_BYTES = 10_240
+MAX_LINE_BYTES = 10_240
 """API Gateway's limit of a request's line and header values together."""
 
 _log = logging.getLogger("gateway")
@@ -41,9 +41,9 @@ class Gateway:
 
     Args:
         api: The API.
-        known: What callers must have.
-        account: Where Kinesis is; None where nothing is behind the routes that need it.
-        client: Sends requests on; shared, so that connections are kept alive.
+        known: The callers' credentials.
+        account: Kinesis' endpoint and credentials; None if no Kinesis is configured.
+        client: Forwards requests; shared, so that connections are kept alive.
     """
 
     def __init__(self, api: Api, known: KnownCredentials, account: Account | None, client: httpx.AsyncClient) -> None:
@@ -57,18 +57,18 @@ class Gateway:
         """Return the answer to one request."""
         path = request.scope["raw_path"].decode("ascii")
         line, headers = len(path + _query(request)), sum(len(value) for _, value in request.headers.raw)
-        if line + headers > MOST_LINE_BYTES:
-            reason = f"Request line and headers exceed {MOST_LINE_BYTES} bytes."
-            return PlainTextResponse(reason, 414 if line > MOST_LINE_BYTES else 431)
+        if line + headers > MAX_LINE_BYTES:
+            reason = f"Request line and headers exceed {MAX_LINE_BYTES} bytes."
+            return PlainTextResponse(reason, 414 if line > MAX_LINE_BYTES else 431)
         found = self._api.find(request.method, path)
         if found is None:
-            # What API Gateway says of a route it does not have.
+            # API Gateway's response for an unknown route.
             return _message(403, NO_SIGNATURE)
         operation, parameters = found
         body = await read_body(request)
         if body is None:
-            # Found out in front of the API itself: plain text, unlike every other answer.
-            return PlainTextResponse(f"HTTP content length exceeded {MOST_BYTES} bytes.", 413)
+            # Detected before the API itself: plain text, unlike every other response.
+            return PlainTextResponse(f"HTTP content length exceeded {MAX_BYTES} bytes.", 413)
         call = Call(request.method, _url(request, path), dict(request.headers), body)
         refused = refusal(call, operation.security, self._known, datetime.now(UTC))
         if refused is not None:
@@ -81,7 +81,7 @@ class Gateway:
 
     async def _checked(self, operation: Operation, call: Call) -> Response | None:
         model = operation.models.get(content_type(call.headers))
-        # In a thread: some megabytes take a while, and other requests must not wait for them.
+        # In a thread: a body of megabytes takes time, and other requests must not wait for it.
         reason = await asyncio.to_thread(model.refusal, call.body) if model else None
         if reason is None:
             return None
@@ -111,12 +111,12 @@ def application(
 
     Args:
         api: The API.
-        known: What callers must have.
-        account: Where Kinesis is; None where nothing is behind the routes that need it.
-        client: Sends requests on; by default one of its own.
+        known: The callers' credentials.
+        account: Kinesis' endpoint and credentials; None if no Kinesis is configured.
+        client: Forwards requests; by default one of its own.
     """
-    # What is open at most is the callers' choice, how long an answer takes the document's, and no proxy of the
-    # environment may come between.
+    # Callers limit the connections, the document the time for a response, and proxies of the environment are not
+    # used.
     unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=100)
     shared = client or httpx.AsyncClient(limits=unlimited, timeout=httpx.Timeout(None), trust_env=False)
 
@@ -162,7 +162,7 @@ def _text(document: Path) -> str:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops the process."""
     parser = argparse.ArgumentParser(description="Stand-in for Amazon API Gateway.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--document", type=Path, required=True, help="the API, an OpenAPI document")

@@ -1,4 +1,4 @@
-"""What API Gateway itself answers, and how a document changes it: variables are put in, no template engine runs."""
+"""API Gateway's own responses, and a document's changes of them: variables are replaced, no template engine runs."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from tooling.local_cloud.api_gateway.integrations import JSON
 
 BAD_REQUEST_BODY = "BAD_REQUEST_BODY"
-"""The response to a body that its model refuses."""
+"""The response to a body that its model rejects."""
 
 _SECTION = "x-amazon-apigateway-gateway-responses"
 _VARIABLE = re.compile(r"\$context\.error\.(\w+)")
@@ -32,8 +32,8 @@ class GatewayResponse:
         """Return the body.
 
         Args:
-            message: What API Gateway says in general.
-            reason: What is wrong with this request in particular.
+            message: API Gateway's general message.
+            reason: The fault of this request.
         """
         quoted = json.dumps(message)
         values = {"messageString": quoted, "message": quoted[1:-1], "validationErrorString": json.dumps(reason)[1:-1]}

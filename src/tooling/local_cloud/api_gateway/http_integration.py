@@ -1,4 +1,4 @@
-"""Executes an HTTP proxy integration: the request goes on as it came, the answer comes back as it is."""
+"""Executes an HTTP proxy integration: request and response are passed through unchanged."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,12 +8,12 @@ from starlette.responses import Response
 from tooling.local_cloud.api_gateway.authorisation import Call
 from tooling.local_cloud.api_gateway.integrations import ANY, HttpProxy
 
-# Of one connection, not of the message (RFC 9110, 7.6.1), or set anew for the next one.
+# Of one connection, not of the message (RFC 9110, 7.6.1), or set again for the next one.
 _NOT_FORWARDED = frozenset(
     {
         *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
         *("host", "content-length", "date", "server"),
-        # API Gateway keeps the caller's signature to itself.
+        # API Gateway does not forward the caller's signature.
         *("authorization", "x-amz-date", "x-amz-security-token"),
     }
 )
@@ -22,7 +22,7 @@ _NOT_FORWARDED = frozenset(
 async def forward(
     integration: HttpProxy, call: Call, parameters: Mapping[str, str], client: httpx.AsyncClient
 ) -> Response:
-    """Return the answer of what is behind the integration.
+    """Return the backend's response.
 
     Raises:
         httpx.TransportError: It cannot be reached.
@@ -31,7 +31,7 @@ async def forward(
     onward = httpx.Request(
         call.method if integration.method == ANY else integration.method,
         integration.address(parameters) + mark + query,
-        # As the server decoded them; httpx itself takes ASCII only.
+        # As the server decoded them; httpx itself accepts ASCII only.
         headers=httpx.Headers(_forwarded(call.headers.items()), encoding="latin-1"),
         content=call.body,
     )

@@ -1,4 +1,4 @@
-"""Reads what stands behind a route: an HTTP proxy integration, or one that calls an action of an AWS service."""
+"""Reads a route's integration: an HTTP proxy, or a call of an action of an AWS service."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,12 +12,12 @@ ANY = "ANY"
 """Stands for every method, in a route or in an integration."""
 
 PATH_PARAMETER = re.compile(r"\{([\w.-]+)(\+?)\}")
-"""A path parameter in a path or an address; with a plus sign it takes every segment that follows."""
+"""A path parameter in a path or a URI; with a plus sign it matches all following segments."""
 
 JSON = "application/json"
 
 _LONGEST_MS = 29_000
-# Services whose actions can be called, and the version of their API as its requests name it.
+# Services whose actions can be called, and the API version in their requests.
 _VERSIONS = {"kinesis": "Kinesis_20131202"}
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.(\w+)\}")
 _PATH_MAPPING = re.compile(r"integration\.request\.path\.([\w.-]+)")
@@ -30,7 +30,7 @@ _PSEUDO_PARAMETER = re.compile(r"\$\{([^}]+)\}")
 
 @dataclass(frozen=True)
 class Deployment:
-    """What the document leaves open, for AWS as for this gateway.
+    """The values that the document refers to, on AWS and in this gateway.
 
     Attributes:
         stage: The stage's variables.
@@ -43,13 +43,13 @@ class Deployment:
 
 @dataclass(frozen=True)
 class HttpProxy:
-    """A request goes on as it came.
+    """An HTTP proxy integration: the request is passed through.
 
     Attributes:
-        method: The method to use there; ANY for the client's own.
+        method: The backend's method; ANY for the client's own.
         uri: The address, stage variables filled in, path parameters still as {name}.
         path: Path parameter of the address -> path parameter of the request.
-        seconds: The longest to wait for an answer.
+        seconds: Time limit for a response.
     """
 
     method: str
@@ -64,12 +64,12 @@ class HttpProxy:
 
 @dataclass(frozen=True)
 class MappedAnswer:
-    """What becomes of some answers of a service.
+    """The mapping of some responses of a service.
 
     Attributes:
-        pattern: Matches their status; None for all that no other takes.
+        pattern: Matches their status; None for all other statuses.
         status: The status for the caller.
-        template: Makes the caller's body; None for the service's own.
+        template: Renders the caller's body; None for the service's own.
     """
 
     pattern: re.Pattern[str] | None
@@ -79,16 +79,16 @@ class MappedAnswer:
 
 @dataclass(frozen=True)
 class AwsAction:
-    """A request becomes a call of a service's action.
+    """An AWS integration: a call of a service's action.
 
     Attributes:
-        service: The service, as it is named in its addresses.
+        service: The service's name in its hostnames.
         region: The region.
         headers: Headers of the call; one of them names the action.
-        requests: Content type of the request -> what makes the call's body.
-        answers: What becomes of the service's answers.
+        requests: Content type of the request -> the template of the call's body.
+        answers: The mappings of the service's responses.
         stage: The stage's variables, for the templates.
-        seconds: The longest to wait for an answer.
+        seconds: Time limit for a response.
     """
 
     service: str
@@ -100,7 +100,7 @@ class AwsAction:
     seconds: float
 
     def answer(self, status: int) -> MappedAnswer | None:
-        """Return what becomes of an answer with this status; None where the document does not say."""
+        """Return the mapping of a response with this status; None where the document has none."""
         fitting = (one for one in self.answers if one.pattern and one.pattern.fullmatch(str(status)))
         default = next((one for one in self.answers if one.pattern is None), None)
         return next(fitting, default)
@@ -115,10 +115,10 @@ def read_integration(path: str, document: Mapping[str, Any], deployment: Deploym
     Args:
         path: The path of its route.
         document: The value of x-amazon-apigateway-integration.
-        deployment: What the document leaves open.
+        deployment: The values that the document refers to.
 
     Raises:
-        LocalCloudError: It asks for something this gateway does not execute.
+        LocalCloudError: It uses something that this gateway does not execute.
     """
     kind = document["type"].lower()
     seconds = document.get("timeoutInMillis", _LONGEST_MS) / 1000
@@ -130,7 +130,7 @@ def read_integration(path: str, document: Mapping[str, Any], deployment: Deploym
 
 
 def _http_proxy(path: str, document: Mapping[str, Any], stage: Mapping[str, str], seconds: float) -> HttpProxy:
-    # connectionType and connectionId are passed over: they lead API Gateway into a network that this gateway is in.
+    # connectionType and connectionId are ignored: they connect API Gateway to a network that this gateway is in.
     uri = _STAGE_VARIABLE.sub(lambda found: _stage_variable(found[1], stage), document["uri"])
     mapping = dict(_path_mapping(path, document.get("requestParameters", {}).items()))
     have, need = {name for name, _ in PATH_PARAMETER.findall(path)}, {name for name, _ in PATH_PARAMETER.findall(uri)}

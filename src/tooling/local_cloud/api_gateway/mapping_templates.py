@@ -1,7 +1,7 @@
 """Mapping templates as API Gateway renders them: the Velocity language with $input, $util, $context, $stageVariables.
 
-A stand-in for API Gateway's own engine. JSONPath is taken as far as names and positions go ($.records[0].data); the
-rest of that language is refused.
+A stand-in for API Gateway's own engine. Of JSONPath, names and positions are supported ($.records[0].data); other
+expressions are rejected.
 """
 
 import base64
@@ -18,7 +18,7 @@ import airspeed.operators
 from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.strict_json import compact, parse
 
-# The engine takes a value that is this word for a sign to print the template's own text: no sender may know it.
+# The engine takes a value equal to this word as a sign to print the template's own text: senders must not know it.
 airspeed.operators.REPLACE_FORMAL_TEXT = object()
 
 _STEP = re.compile(r"\.(?P<name>[\w-]+)|\[(?:'(?P<quoted>[^']*)'|(?P<position>\d+))\]")
@@ -34,7 +34,7 @@ _ESCAPED = re.compile(r"[\"'\\/\x00-\x1f\x80-\U0010ffff]")
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a request carries beside its body.
+    """A request's parameters.
 
     Attributes:
         path: Path parameters, percent escapes undone.
@@ -48,7 +48,7 @@ class Parameters:
 
 
 class Input:
-    """$input: the body and the parameters that a template makes another body of.
+    """$input: the body and the parameters of the request.
 
     Args:
         body: The body; nothing is an empty object.
@@ -56,7 +56,7 @@ class Input:
     """
 
     def __init__(self, body: bytes, parameters: Parameters) -> None:
-        """Keep both; the body is parsed when a template first looks into it."""
+        """Keep both; the body is parsed when a template first reads a path of it."""
         self._body = body
         self._parameters = parameters
 
@@ -70,7 +70,7 @@ class Input:
 
         Raises:
             ValueError: The body is not JSON.
-            LocalCloudError: The path is more than names and positions.
+            LocalCloudError: The path has more than names and positions.
         """
         value = self._value
         for step in _steps(path):
@@ -87,7 +87,7 @@ class Input:
 
         Raises:
             ValueError: The body is not JSON.
-            LocalCloudError: The path is more than names and positions.
+            LocalCloudError: The path has more than names and positions.
         """
         value = self.path(path)
         return "" if value is None else compact(value).decode("utf-8")
@@ -111,7 +111,7 @@ class Template:
         text: The template.
 
     Raises:
-        LocalCloudError: It is no Velocity template.
+        LocalCloudError: It is not a Velocity template.
     """
 
     def __init__(self, text: str) -> None:
@@ -123,7 +123,7 @@ class Template:
             raise LocalCloudError(f"not a mapping template: {error}") from error
 
     def render(self, source: Input, context: Mapping[str, object], stage: Mapping[str, str]) -> str:
-        """Return the body that the template makes.
+        """Render the template.
 
         Args:
             source: $input.
@@ -131,7 +131,7 @@ class Template:
             stage: $stageVariables.
 
         Raises:
-            LocalCloudError: It cannot be made of this input.
+            LocalCloudError: Rendering fails for this input.
         """
         names = {"input": source, "util": UTIL, "context": context, "stageVariables": stage}
         try:
@@ -170,7 +170,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _base64_encode(text: object) -> str:
-    # Half a surrogate pair has no UTF-8: it becomes ?, as in Java.
+    # An unpaired surrogate has no UTF-8: it becomes ?, as in Java.
     return base64.b64encode(_text(text).encode("utf-8", "replace")).decode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""Checks a body against its request model as API Gateway does, and words the reasons as it does."""
+"""Validates a body by its request model, with API Gateway's rules and messages."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,19 +11,19 @@ from jsonschema.exceptions import SchemaError, ValidationError
 from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.strict_json import TYPE_NAMES, parse
 
-_MOST_SHOWN = 200
-_MOST_REASONS = 10
-_MOST_FAULTS = 1000
+_MAX_SHOWN = 200
+_MAX_REASONS = 10
+_MAX_FAULTS = 1000
 
 
 class RequestModel:
-    """What a body must look like.
+    """A request model.
 
     Args:
         schema: A JSON schema of draft 4, without references.
 
     Raises:
-        LocalCloudError: It is no such schema.
+        LocalCloudError: It is not such a schema.
     """
 
     def __init__(self, schema: Mapping[str, object]) -> None:
@@ -35,18 +35,18 @@ class RequestModel:
         self._validator = Draft4Validator(schema)
 
     def refusal(self, body: bytes) -> str | None:
-        """Return what is wrong with a body, in one line; None where nothing is.
+        """Return a body's faults in one line; None for a valid body.
 
-        The line says what, but not in which record: API Gateway does not say it either.
+        The line does not name the record, as in API Gateway.
         """
         try:
             value = parse(body)
         except ValueError:
             return "[the body is not JSON in UTF-8]"
-        # One record's mistake is often every record's, and an endless list of them is not read to its end.
-        faults = islice(self._validator.iter_errors(value), _MOST_FAULTS)
+        # A mistake is often in every record, so a long list is not validated to its end.
+        faults = islice(self._validator.iter_errors(value), _MAX_FAULTS)
         reasons = list(dict.fromkeys(map(_reason, faults)))
-        return f"[{', '.join(reasons[:_MOST_REASONS])}]" if reasons else None
+        return f"[{', '.join(reasons[:_MAX_REASONS])}]" if reasons else None
 
 
 def _reason(error: ValidationError) -> str:
@@ -109,5 +109,5 @@ def _list(values: list[str]) -> str:
 
 
 def _shown(text: str) -> str:
-    # A refused record can have a megabyte; its beginning tells which it is.
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+    # A rejected record can have a megabyte; its beginning identifies it.
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."

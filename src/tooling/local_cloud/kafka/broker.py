@@ -16,10 +16,10 @@ from tooling.local_cloud.processes import HOST, Service, free_port, listens
 from tooling.polling import attempts
 
 KAFKA = "org.apache.kafka:kafka_2.13:4.3.1"
-# Kafka logs through SLF4J and says nothing at all without a binding.
+# Kafka logs through SLF4J, which prints nothing without a binding.
 LOGGING = "org.slf4j:slf4j-simple:1.7.36"
 
-# A client that outlives the broker by a moment would write about it on the person's screen.
+# A client that ends after the broker would log that on the user's terminal.
 QUIET = {"log_level": 0}
 
 _REQUEST_SECONDS = 15
@@ -46,7 +46,7 @@ class Broker:
 
     @property
     def bootstrap(self) -> str:
-        """The address clients are given."""
+        """The address for clients."""
         return f"{HOST}:{self.port}"
 
     def wait(self) -> None:
@@ -59,10 +59,10 @@ class Broker:
 
 
 def start_broker(folder: Path, logs: Path, port: int) -> Broker:
-    """Format the folder if it is new and start a broker on it; `wait` tells when it is ready.
+    """Format the folder if it is new and start a broker on it; `wait` returns when it is ready.
 
     Args:
-        folder: The broker's data; a broker started on it again has all earlier records.
+        folder: The broker's data, which a later broker on it continues.
         logs: Folder of the log file.
         port: Where clients will connect.
 
@@ -79,7 +79,7 @@ def start_broker(folder: Path, logs: Path, port: int) -> Broker:
 
 
 def create_topics(bootstrap: str, names: Iterable[str], partitions: int = 3) -> None:
-    """Create the topics that do not exist yet; returns when all of them take records.
+    """Create the topics that do not exist yet; returns when all of them accept records.
 
     Raises:
         LocalCloudError: The broker refused one, or did not answer.
@@ -129,7 +129,7 @@ def _watermark(consumer: Consumer, topic: str, number: int) -> tuple[int, int]:
         try:
             start, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_REQUEST_SECONDS)
         except KafkaException as error:
-            # For a moment a new topic is known before its partitions have a leader.
+            # A new topic can be listed shortly before its partitions have a leader.
             if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
                 raise
             failure = error
@@ -149,7 +149,7 @@ def _properties(folder: Path, port: int, controller: int) -> str:
         "auto.create.topics.enable": "false",
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 1,
-        # The sink finds its place by offset, however old the record: nothing may be cleaned away.
+        # The sink resumes by offset, however old the record: retention must not delete any.
         "log.retention.ms": -1,
         "log.cleaner.dedupe.buffer.size": 2**21,
         "num.network.threads": 2,

@@ -11,7 +11,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, S3Fi
 
 from tooling.local_cloud.errors import LocalCloudError
 
-# A name that begins with a full stop is a file on its way.
+# A name that begins with a full stop is a file that is being written.
 _FILE = re.compile(r"(?P<topic>[^.].*)\+(?P<partition>\d+)\+(?P<start>\d{10,})\.json")
 
 
@@ -41,7 +41,7 @@ def partition_folder(topic: str, partition: int) -> str:
 
 
 def read_file_name(name: str) -> LandedFile | None:
-    """Return the file that has this name, or None for a name the sink never gives."""
+    """Return the file with this name; None for a name that is not the sink's."""
     found = _FILE.fullmatch(name)
     return LandedFile(found["topic"], int(found["partition"]), int(found["start"])) if found else None
 
@@ -85,7 +85,7 @@ class Landing:
         return isinstance(self.system, LocalFileSystem)
 
     def write(self, file: LandedFile, content: bytes) -> None:
-        """Write a file that readers see whole or not at all.
+        """Write a file atomically for readers.
 
         Raises:
             LocalCloudError: It cannot be written.

@@ -1,8 +1,9 @@
 """A stand-in for Confluent REST Proxy, API v2: producing JSON and bytes, and metadata of topics and brokers.
 
 It speaks the published protocol (docs.confluent.io, "API Reference for Confluent REST Proxy", v2) over a real Kafka
-producer. Not there: formats that need a schema registry (Avro, Protobuf, JSON schema: 415), consumers and partitions'
-offsets (404), topics' configurations (empty). Unlike the original it limits a request to 10 MB and 100,000 records.
+producer. Not implemented: formats that need a schema registry (Avro, Protobuf, JSON schema: 415), consumers and
+partitions' offsets (404), topics' configurations (empty). Unlike the original it limits a request to 10 MB and
+100,000 records.
 """
 
 import argparse
@@ -30,9 +31,9 @@ Handler = Callable[[Request, bytes], Response]
 ANSWER_TYPE = "application/vnd.kafka.v2+json"
 
 NEVER, RETRIABLE = 50002, 50003
-"""A failed record's error code: it can never pass, or it may pass when sent again. The documents say 1 and 2.
+"""A failed record's error code: not retriable, or retriable. The documentation has 1 and 2.
 
-What fails for its caller or its topic has the code of the same failure of a whole request.
+A failure by the caller's rights or the topic has the code of the same failure of a whole request.
 """
 
 _UNAUTHENTICATED, _UNAUTHORISED = 40101, 40301
@@ -40,7 +41,7 @@ _ANSWER_TYPES = (ANSWER_TYPE, "application/vnd.kafka+json", "application/json")
 _TOPIC_NOT_FOUND, _PARTITION_NOT_FOUND = 40401, 40402
 _WHERE_THE_KEY_SAYS = -1
 _METADATA_SECONDS = 10
-# Below the gateway's 29 s, so that a client learns each record's fate instead of a time-out.
+# Below the gateway's 29 s, so that a client gets each record's result instead of a timeout.
 _DELIVERY_SECONDS = 20
 _CODES = {
     KafkaError.INVALID_MSG: NEVER,
@@ -53,7 +54,7 @@ _CODES = {
     KafkaError.UNKNOWN_TOPIC_OR_PART: _TOPIC_NOT_FOUND,
 }
 _PRODUCER = {
-    # The Java client's partitioner: a key lands on the same partition whoever sends it.
+    # The Java client's partitioner: a key has the same partition for every client.
     "partitioner": "murmur2_random",
     "enable.idempotence": True,
     "acks": "all",
@@ -91,14 +92,14 @@ def describe_partitions(topic: TopicMetadata) -> list[Mapping[str, object]]:
 
 
 class Publisher:
-    """Sends requests' records to Kafka and tells what became of each.
+    """Sends requests' records to Kafka and returns the result of each.
 
     Args:
-        producer: Sends them; its broker need not be up yet.
+        producer: Sends them; its broker need not run yet.
     """
 
     def __init__(self, producer: Producer) -> None:
-        """Start the thread that brings the producer's delivery reports."""
+        """Start the thread that polls the producer's delivery reports."""
         self._producer = producer
         self._known: frozenset[str] = frozenset()
         threading.Thread(target=self._report, daemon=True).start()
@@ -133,7 +134,7 @@ class Publisher:
         return sorted(self._cluster().brokers)
 
     def send(self, topic: str, records: Sequence[Record]) -> Mapping[str, object]:
-        """Send the records and return the answer when the fate of the last one is known; blocks until then.
+        """Send the records, wait for the result of each, and return the response.
 
         Raises:
             ProxyError: There is no such topic, or the broker does not answer.
@@ -169,7 +170,7 @@ class Publisher:
 
 
 class _Fates:
-    """What became of each record of one request."""
+    """The results of one request's records."""
 
     def __init__(self, size: int) -> None:
         self._answers: list[Mapping[str, object]] = [{}] * size
@@ -182,7 +183,7 @@ class _Fates:
 
     def settle(self, place: int, answer: Mapping[str, object]) -> None:
         self._answers[place] = answer
-        # Records fail in the request's thread and arrive in the reporting one.
+        # Failures are set by the request's thread, deliveries by the reporting one.
         with self._lock:
             self._open -= 1
             if self._open == 0:
@@ -230,13 +231,13 @@ def application(publisher: Publisher) -> Starlette:
             ClientDisconnect: answer_nobody,
         },
     )
-    # A redirect would name this address, which callers of the gateway do not reach.
+    # A redirect would name this address, which the gateway's callers cannot reach.
     app.router.redirect_slashes = False
     return app
 
 
 def _resource(path: str, **handlers: Handler) -> list[Route]:
-    """Return what answers at a path, also with a slash at its end: one route for all methods, which then knows them."""
+    """Return the routes of a path, with and without a slash at its end: one for all methods, so that others get 405."""
 
     async def answer(request: Request) -> Response:
         body = await read_body(request)
@@ -285,7 +286,7 @@ async def _answer_http_error(_: Request, error: Exception) -> Response:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops the process."""
     parser = argparse.ArgumentParser(description="Stand-in for Confluent REST Proxy v2.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--bootstrap", required=True, help="the broker's address")

@@ -1,4 +1,4 @@
-"""Requests and errors of Confluent REST Proxy, API v2: what a body becomes for Kafka, and what is wrong with it."""
+"""Requests and errors of Confluent REST Proxy, API v2: from bodies to Kafka's records, and their faults."""
 
 import binascii
 from collections.abc import Callable, Mapping
@@ -12,8 +12,8 @@ PRODUCE_TYPE = "application/vnd.kafka.json.v2+json"
 BINARY_TYPE = "application/vnd.kafka.binary.v2+json"
 """Content type of records that are bytes, in Base64."""
 
-MOST_RECORDS = 100_000
-"""Records of one request: as many as the producer's queue holds."""
+MAX_RECORDS = 100_000
+"""Maximum records of one request: the size of the producer's queue."""
 
 _NOT_JSON, _UNPROCESSABLE, _TOO_LARGE = 42203, 422, 413
 _LARGEST_PARTITION = 2**31 - 1
@@ -32,12 +32,12 @@ class ProxyError(Exception):
 
 @dataclass(frozen=True)
 class Record:
-    """One record of a request as Kafka gets it.
+    """One record of a request, for Kafka.
 
     Attributes:
-        key: Its key; none is legal.
-        value: Its value; none is legal.
-        partition: Where it goes; where none is given, the key decides.
+        key: Its key; None is allowed.
+        value: Its value; None is allowed.
+        partition: Its partition; None for the key's.
     """
 
     key: bytes | None
@@ -54,7 +54,7 @@ def read_records(body: bytes, content_type: str = PRODUCE_TYPE, partition: int |
         partition: The partition that the request itself names; its records then name none.
 
     Raises:
-        ProxyError: The body is not JSON, or not of the request's shape.
+        ProxyError: The body is not JSON, or not a produce request.
     """
     try:
         request = parse(body)
@@ -63,8 +63,8 @@ def read_records(body: bytes, content_type: str = PRODUCE_TYPE, partition: int |
     records = request.get("records") if isinstance(request, dict) else None
     if not isinstance(records, list) or not records:
         raise ProxyError(422, _UNPROCESSABLE, "records must not be empty")
-    if len(records) > MOST_RECORDS:
-        raise ProxyError(413, _TOO_LARGE, f"a request has at most {MOST_RECORDS} records; got {len(records)}")
+    if len(records) > MAX_RECORDS:
+        raise ProxyError(413, _TOO_LARGE, f"a request has at most {MAX_RECORDS} records; got {len(records)}")
     fields = _FIELDS if partition is None else _FIELDS - {"partition"}
     written = FORMATS[content_type]
     return [
@@ -103,4 +103,4 @@ def _bytes(value: object) -> bytes | None:
 
 
 FORMATS: Mapping[str, Callable[[object], bytes | None]] = {PRODUCE_TYPE: _json, BINARY_TYPE: _bytes}
-"""Content type -> what makes bytes of a record's key or value."""
+"""Content type -> the encoder of a record's key or value."""

@@ -1,9 +1,9 @@
 """A stand-in for Confluent's S3 sink connector with JSON format: from Kafka's topics to files of JSON lines.
 
-Its place in each partition comes from the file names alone, never from a consumer group: the last file's offset plus
-its lines. So a sink that is killed anywhere goes on exactly after what has landed, and every record is in exactly one
-file. For the same reason files of any size are safe, also those written because a partition fell silent; the
-connector's own wall-clock rotation (`rotate.schedule.interval.ms`) gives exactly-once up.
+Its offset in each partition comes from the file names only, never from a consumer group: the last file's offset plus
+its lines. So a sink that is killed at any point resumes exactly after the landed records, and every record is in
+exactly one file. For the same reason files of any size are safe, also those written because a partition became idle;
+the connector's own wall-clock rotation (`rotate.schedule.interval.ms`) gives up exactly-once.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from tooling.local_cloud.strict_json import compact, parse
 from tooling.polling import attempts
 
 READY = "ready to land records"
-"""What the sink logs when it knows its place in every partition."""
+"""The sink's log line when it knows its offset in every partition."""
 
 _log = logging.getLogger("sink")
 _POLL_RECORDS = 500
@@ -37,29 +37,29 @@ class Rotation:
     """When a file is full.
 
     Attributes:
-        flush_size: Records a file, at most.
-        rotate_interval_ms: Span of the records' own timestamps in a file is below this; 0 means any.
+        flush_size: Maximum records per file.
+        rotate_interval_ms: Limit of the span of the records' timestamps in a file; 0 for none.
         idle_ms: A partition without new records for this long has its file written; counterpart of
             `rotate.schedule.interval.ms`.
-        most_bytes: Bytes a file, about: what bounds the memory where records are large.
+        max_bytes: Approximate maximum bytes per file, which bounds the memory for large records.
     """
 
     flush_size: int = 1000
     rotate_interval_ms: int = 0
     idle_ms: int = 500
-    most_bytes: int = 8 * 2**20
+    max_bytes: int = 8 * 2**20
 
 
 @dataclass
 class OpenFile:
-    """Records of one partition on their way into a file.
+    """Records of one partition that are not in a file yet.
 
     Attributes:
         file: Where they will land; its start is the first one's offset.
         first_timestamp: The first one's timestamp, in ms.
         lines: Their lines.
         size: Bytes in the lines.
-        touched: When the last one came, in seconds of the monotonic clock.
+        touched: When the last one arrived, in seconds of the monotonic clock.
     """
 
     file: LandedFile
@@ -69,30 +69,30 @@ class OpenFile:
     touched: float = 0.0
 
     def add(self, line: bytes, now: float) -> None:
-        """Take one more line."""
+        """Append a line."""
         self.lines.append(line)
         self.size += len(line)
         self.touched = now
 
     def is_full(self, rotation: Rotation) -> bool:
         """Return whether the file has to be written before it takes more."""
-        return len(self.lines) >= rotation.flush_size or self.size >= rotation.most_bytes
+        return len(self.lines) >= rotation.flush_size or self.size >= rotation.max_bytes
 
     def admits(self, offset: int, timestamp: int, rotation: Rotation) -> bool:
-        """Return whether the next record belongs here: no gap in the offsets, and near enough in time."""
+        """Return whether the next record belongs in this file: no gap in the offsets, and within the interval."""
         near = rotation.rotate_interval_ms == 0 or timestamp - self.first_timestamp < rotation.rotate_interval_ms
         return near and offset == self.file.start + len(self.lines)
 
     def is_idle(self, now: float, rotation: Rotation) -> bool:
-        """Return whether its partition fell silent."""
+        """Return whether its partition is idle."""
         return (now - self.touched) * 1000 >= rotation.idle_ms
 
 
 def to_line(value: bytes | None) -> bytes:
-    """Return a record's value as one JSON line; whatever is no JSON becomes a JSON string of its text.
+    """Return a record's value as one JSON line; a value that is not JSON becomes a JSON string of its text.
 
-    A value the sink cannot read must neither stop it, as it stops the connector, nor vanish: it is kept, counted and
-    turned away later, with a reason.
+    An unreadable value must neither stop the sink, as it stops the connector, nor be lost: it lands, is counted, and
+    goes to quarantine later, with a reason.
     """
     if value is None:
         return b"null\n"
@@ -105,7 +105,7 @@ def to_line(value: bytes | None) -> bytes:
 
 
 class Sink:
-    """Takes records in, writes files out.
+    """Collects records and writes files.
 
     Args:
         landing: Where the files go.
@@ -113,13 +113,13 @@ class Sink:
     """
 
     def __init__(self, landing: Landing, rotation: Rotation) -> None:
-        """Begin without any open file."""
+        """Start without an open file."""
         self._landing = landing
         self._rotation = rotation
         self._open: dict[tuple[str, int], OpenFile] = {}
 
     def take(self, record: Message, now: float) -> None:
-        """Put one record into its partition's file; write the file first or after where the rotation says so.
+        """Add a record to its partition's file; write the file before or after it as the rotation requires.
 
         Raises:
             LocalCloudError: A file cannot be written, or the broker sent an error in the record's place.
@@ -141,7 +141,7 @@ class Sink:
             self._write(place)
 
     def write_idle(self, now: float) -> None:
-        """Write the files of the partitions that fell silent.
+        """Write the files of idle partitions.
 
         Raises:
             LocalCloudError: A file cannot be written.
@@ -165,10 +165,10 @@ class Sink:
 
 
 def positions(consumer: Consumer, landing: Landing, topics: Sequence[str]) -> list[TopicPartition]:
-    """Return where to go on in every partition.
+    """Return the offset to resume from in every partition.
 
     Raises:
-        LocalCloudError: A topic is not there, or the landing holds more than Kafka: they are not of one deployment.
+        LocalCloudError: A topic does not exist, or the landing holds more than Kafka, so they do not match.
     """
     found = []
     for topic in topics:
@@ -184,12 +184,12 @@ def positions(consumer: Consumer, landing: Landing, topics: Sequence[str]) -> li
 
 
 def run(consumer: Consumer, sink: Sink, assigned: Sequence[TopicPartition], stopping: Event) -> None:
-    """Move records until told to stop; what is open is written before the end.
+    """Move records until `stopping` is set; open files are written before the end.
 
     Args:
         consumer: Reads the records.
         sink: Writes them.
-        assigned: Where to go on in every partition.
+        assigned: The offset to resume from in every partition.
         stopping: Set to stop.
 
     Raises:
@@ -217,7 +217,7 @@ def _existing(consumer: Consumer) -> set[str]:
     try:
         return set(consumer.list_topics(timeout=1).topics)
     except KafkaException:
-        # The broker starts at the same time as the sink.
+        # The broker may still be starting.
         return set()
 
 
@@ -228,7 +228,7 @@ def _summary(assigned: Sequence[TopicPartition]) -> str:
 def _consumer(bootstrap: str) -> Consumer:
     settings: Mapping[str, str | int | bool] = {
         "bootstrap.servers": bootstrap,
-        # The client asks for a name; the sink joins no group and commits nothing.
+        # The client requires a group name; the sink joins no group and commits nothing.
         "group.id": "sink",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
@@ -268,7 +268,7 @@ def _serve(options: argparse.Namespace, stopping: Event) -> None:
 
 
 def main() -> None:
-    """Run the sink until told to stop."""
+    """Run the sink until a signal stops it."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     stopping = Event()

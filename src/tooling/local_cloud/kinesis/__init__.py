@@ -1,9 +1,9 @@
 """A stand-in for Amazon Kinesis Data Streams: moto's, with a store of its own that loses nothing.
 
-It answers over HTTP what moto answers, to requests that AWS' own service model allows. Not there: limits of throughput,
-expiry of iterators and records, enhanced fan-out, shard filters, dry runs, stream ids, records above 1 MiB, states
-other than ACTIVE, signatures and permissions. All is kept in memory: nothing survives its end. This module says how to
-reach it and loads none of it; `python -m tooling.local_cloud.kinesis` runs it.
+It answers as moto does, over HTTP, to requests that AWS' own service model allows. Not implemented:
+limits of throughput, expiry of iterators and records, enhanced fan-out, shard filters, dry runs, stream ids, records
+above 1 MiB, states other than ACTIVE, signatures and permissions. Everything is in memory and ends with the process.
+This module has its addresses and imports none of it; `python -m tooling.local_cloud.kinesis` runs it.
 """
 
 import httpx
@@ -14,10 +14,10 @@ REGION = "us-east-1"
 """The local cloud's region."""
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-"""Environment of who calls it. It checks none, but no client signs without."""
+"""Environment of its callers. It verifies no signature, but clients need credentials to sign with."""
 
 COUNTS = "/counts"
-"""Path of a page of its own: how many records each stream holds, counted where they are kept."""
+"""Path of a page of its own: the number of records in each stream."""
 
 
 def stream_counts(url: str) -> dict[str, int]:
@@ -30,7 +30,7 @@ def stream_counts(url: str) -> dict[str, int]:
         LocalCloudError: It does not answer.
     """
     try:
-        # No proxy of the environment may come between.
+        # Proxies of the environment are not used.
         answer = httpx.get(f"{url}{COUNTS}", trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
         raise LocalCloudError(f"the local Kinesis at {url} does not return its record counts: {error}") from error

@@ -7,7 +7,7 @@ from tooling.local_cloud.kinesis.server import install, serve
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops the process."""
     parser = argparse.ArgumentParser(description="Stand-in for Amazon Kinesis Data Streams.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--stream", action="append", default=[], help="a stream to create at the start")

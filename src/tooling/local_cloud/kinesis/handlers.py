@@ -1,4 +1,4 @@
-"""Answers to Kinesis' requests: what concerns records and shards from the store, all else as moto gives it."""
+"""Handlers of Kinesis' requests: records and shards from the store, everything else from moto."""
 
 import json
 import re
@@ -42,7 +42,7 @@ class OrderedBackend(KinesisBackend):
         stream_mode: dict[str, str] | None = None,
         retention_period_hours: int | None = None,
     ) -> OrderedStream:
-        """Make a stream, ACTIVE at once.
+        """Create a stream, which is ACTIVE immediately.
 
         Raises:
             JsonRESTError: The name is taken, or the account would have too many shards.
@@ -52,7 +52,7 @@ class OrderedBackend(KinesisBackend):
             if stream_name in self.streams:
                 raise ResourceInUseError(f"Stream {stream_name} under account {self.account_id} already exists.")
             self._check_limit(shards)
-            # No two streams of a name are made at the same time, which is told in milliseconds.
+            # Two streams of one name differ in their creation time, which is in milliseconds.
             time.sleep(0.001)
             stream = OrderedStream(
                 stream_name, shards, stream_mode, retention_period_hours, self.account_id, self.region_name
@@ -64,11 +64,11 @@ class OrderedBackend(KinesisBackend):
         """Return a stream.
 
         Raises:
-            JsonRESTError: None is named, or there is no such stream.
+            JsonRESTError: No stream is named, or there is no such stream.
         """
         if not stream_name and not stream_arn:
             raise InvalidArgumentError("Either StreamName or StreamARN must be provided.")
-        # No other kind is ever made.
+        # No other kind is created.
         return cast("OrderedStream", super().describe_stream(stream_arn, stream_name))
 
     def split_shard(self, stream_arn: str, stream_name: str, shard_to_split: str, new_starting_hash_key: str) -> None:
@@ -82,17 +82,17 @@ class OrderedBackend(KinesisBackend):
             super().split_shard(stream_arn, stream_name, shard_to_split, new_starting_hash_key)
 
     def update_shard_count(self, stream_arn: str, stream_name: str, target_shard_count: int) -> int:
-        """Split and merge shards until there are so many open ones; return how many there were.
+        """Split and merge shards until the target number is open; return the number before.
 
         Raises:
-            JsonRESTError: That is too far away, or the account would have too many shards.
+            JsonRESTError: The target is too far from it, or the account would have too many shards.
         """
         with self._changing:
             self._check_limit(target_shard_count - self.describe_stream(stream_arn, stream_name).open_shards)
             return super().update_shard_count(stream_arn, stream_name, target_shard_count)
 
     def describe_limits(self) -> dict[str, int]:
-        """Return the account's limits, and what it has."""
+        """Return the account's limits and usage."""
         streams = [self.describe_stream(None, name) for name in list(self.streams)]
         return super().describe_limits() | {
             "OpenShardCount": sum(stream.open_shards for stream in streams),
@@ -115,7 +115,7 @@ class OrderedBackend(KinesisBackend):
 
 
 class JsonResult(ActionResult):
-    """An answer that is JSON already: moto's serializer would spend most of the time on answers of many records."""
+    """A response that is JSON already: moto's serializer would take most of the time for responses of many records."""
 
     def __init__(self, text: str) -> None:
         """Keep the answer."""
@@ -125,27 +125,27 @@ class JsonResult(ActionResult):
     def execute_result(self, context: ActionContext) -> TYPE_RESPONSE:
         """Return status, headers and body."""
         headers = {"Content-Type": f"application/x-amz-json-{context.service_model.metadata['jsonVersion']}"}
-        # Bytes: in text moto looks for the request id of XML, from one end to the other.
+        # Bytes: moto searches all of a text for the request id of XML.
         return 200, headers, self._text.encode()
 
 
 class Answers(KinesisResponse):
     """Answers one request."""
 
-    # Else moto takes the body for a form as well, and a partition key with & and = in it for parameters.
+    # Else moto parses the body as a form too, and a partition key with & and = as parameters.
     use_raw_body = True
 
     def __init__(self) -> None:
-        """Let no other way lead into the parameters than the body, as it is sent."""
+        """Take parameters from the body only."""
         super().__init__()
         self.automated_parameter_parsing = True
         self.allow_request_decompression = False
 
     def parse_parameters(self, request: Request) -> None:
-        """Read the request; moto's own actions get the same parameters.
+        """Validate the request; moto's own actions get the same parameters.
 
         Raises:
-            JsonRESTError: It is not one that Kinesis takes, or asks for what is not here.
+            JsonRESTError: Kinesis would reject it, or it uses a parameter that is not implemented.
         """
         self.params = read_request(self._get_action(), request.data)
         absent = sorted(_NOT_HERE & self.params.keys())
@@ -153,7 +153,7 @@ class Answers(KinesisResponse):
             raise InvalidArgumentError(f"The local Kinesis has no {absent[0]}: leave it out.")
 
     def get_region_from_url(self, request: Request, full_url: str) -> str:
-        """Return the region that the request is signed for; what is not signed is for the local one."""
+        """Return the region that the request is signed for; the local one without a signature."""
         del full_url
         scope = _REGION_OF_A_SIGNATURE.search(request.headers.get("Authorization", ""))
         return scope[1] if scope else REGION
@@ -166,7 +166,7 @@ class Answers(KinesisResponse):
             JsonRESTError: There is no such region.
         """
         try:
-            # The service lets moto make no other kind.
+            # The service lets moto create no other kind.
             return cast("OrderedBackend", super().kinesis_backend)
         except KeyError as error:
             raise JsonRESTError(
@@ -190,7 +190,7 @@ class Answers(KinesisResponse):
         return ActionResult({"StreamDescription": description})
 
     def list_streams(self) -> ActionResult:
-        """Answer ListStreams; a page's token is the name that it ends with."""
+        """Answer ListStreams; a page's token is its last name."""
         after = self.params.get("NextToken") or self.params.get("ExclusiveStartStreamName", "")
         rest = sorted(name for name in list(self.kinesis_backend.streams) if name > after)
         names = rest[: self.params.get("Limit", _USUAL_PAGE)]
@@ -245,7 +245,7 @@ class Answers(KinesisResponse):
         return JsonResult(_records(stream, position, page))
 
     def list_shards(self) -> ActionResult:
-        """Answer ListShards; its token alone says where the next answer begins."""
+        """Answer ListShards; only its token determines where the next page begins."""
         token = self.params.get("NextToken")
         both = sorted(_NOT_WITH_A_TOKEN & self.params.keys())
         if token and both:
@@ -258,7 +258,7 @@ class Answers(KinesisResponse):
         return ActionResult({"Shards": [shard.to_json() for shard in shards], "NextToken": more})
 
     def _get_action(self) -> str:
-        # The header alone: moto would also take it from a query.
+        # From the header only: moto would also take it from a query.
         return str(self.headers.get("X-Amz-Target", "")).rpartition(".")[2] or "without a name"
 
 
@@ -267,17 +267,17 @@ def new_record(entry: Mapping[str, Any], number: int = 1) -> NewRecord:
 
     Args:
         entry: The record.
-        number: Its place among the request's records, from 1.
+        number: Its position in the request, from 1.
 
     Raises:
-        JsonRESTError: It cannot be.
+        JsonRESTError: It is invalid.
     """
     key, data, hash_key = entry.get("PartitionKey"), entry["Data"], entry.get("ExplicitHashKey")
     if key is None:
         raise invalid(broken(f"records.{number}.member.partitionKey", key, "not be null"))
     if hash_key is not None and int(hash_key) >= _HASH_KEYS:
         raise InvalidArgumentError(f"ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value: {hash_key}")
-    # Base64 of whole bytes, as the service's model has checked.
+    # Valid Base64: the service's model has checked it.
     size = len(data) // 4 * 3 - data[-2:].count("=") + len(key.encode())
     if size > MAX_RECORD_BYTES:
         raise RecordSizeExceedsLimit(number)

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MOTO = "5.2."
-"""The versions of moto whose streams, shards and dispatch this is made for."""
+"""The versions of moto that this works with."""
 
 log = logging.getLogger(__name__)
 
 
 class _ServerRequest(Request):
     from_wsgi_server = True
-    # The largest request that Kinesis takes, in Base64, with room for its keys and its JSON.
+    # The largest request that Kinesis accepts, in Base64, with room for its keys and its JSON.
     max_content_length = MAX_REQUEST_BYTES * 3 // 2
 
 
@@ -50,12 +50,12 @@ def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> 
 
 
 def serve(port: int) -> None:
-    """Answer on a port of this machine until told to stop."""
+    """Serve on a port of this machine until a signal stops the process."""
     make_server(HOST, port, application, threaded=True, request_handler=_Handler).serve_forever()
 
 
 def install(streams: Sequence[str] = (), shards: int = 1) -> None:
-    """Let this process's moto use the store, and make the first streams.
+    """Install the store into this process's moto, and create the first streams.
 
     Args:
         streams: Names of streams of the local region.
@@ -92,7 +92,7 @@ def _answer(request: Request) -> Response:
     except JsonRESTError as error:
         return _refused(error)
     except HTTPException as error:
-        # The web framework's own, of a body that is too large or ends early.
+        # werkzeug's own, for a body that is too large or ends early.
         return _refused(JsonRESTError(f"{type(error).__name__}Exception", str(error)), error.code or 400)
     except Exception:
         log.exception("%s", request.headers.get("X-Amz-Target"))

@@ -1,4 +1,4 @@
-"""A shard's records: put at the end, found by bisection, read page by page, and closed for good."""
+"""A shard: records are appended, found by bisection and read by pages; a closed shard stays closed."""
 
 import base64
 import json
@@ -13,21 +13,21 @@ from moto.kinesis.exceptions import InvalidArgumentError
 from moto.kinesis.models import Shard
 
 MAX_PAGE_RECORDS = 10_000
-"""GetRecords answers at most so many records."""
+"""Maximum records of a GetRecords response."""
 
 MAX_PAGE_BYTES = 10 * 2**20
-"""GetRecords answers at most so many bytes of data and partition keys, but always one record."""
+"""Maximum bytes of data and partition keys of a GetRecords response, which has at least one record."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewRecord:
-    """A record on its way into a stream.
+    """A record to put into a stream.
 
     Attributes:
-        partition_key: Decides on the shard.
+        partition_key: Determines the shard.
         data: Base64 text.
         size: Bytes of the data and the partition key.
-        hash_key: Decides on the shard instead of the partition key, where it is given.
+        hash_key: Determines the shard in place of the partition key, if given.
     """
 
     partition_key: str
@@ -36,7 +36,7 @@ class NewRecord:
     hash_key: int | None = None
 
     def hash(self) -> int:
-        """Return where in the range of all hash keys it belongs."""
+        """Return its hash key."""
         if self.hash_key is not None:
             return self.hash_key
         return int.from_bytes(md5(self.partition_key.encode(), usedforsecurity=False).digest())
@@ -50,7 +50,7 @@ class StoredRecord:
         sequence: Its sequence number.
         arrived: Milliseconds since 1970.
         size: Bytes of its data and partition key.
-        answer: The JSON text that GetRecords gives of it.
+        answer: Its JSON text in GetRecords.
     """
 
     sequence: int
@@ -61,7 +61,7 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a shard: behind the record of this sequence number. A shard iterator is this, written down."""
+    """A position in a shard, after the record of this sequence number; its text is the shard iterator."""
 
     stream: str
     shard: str
@@ -73,10 +73,10 @@ class Position:
 
     @classmethod
     def read(cls, iterator: str) -> "Position":
-        """Return what a shard iterator stands for.
+        """Parse a shard iterator.
 
         Raises:
-            InvalidArgumentError: Nobody wrote it here.
+            InvalidArgumentError: It is not one of this emulator.
         """
         try:
             stream, shard, sequence = base64.urlsafe_b64decode(iterator).decode().split(":")
@@ -87,12 +87,12 @@ class Position:
 
 @dataclass(frozen=True)
 class Page:
-    """What one GetRecords finds.
+    """The result of one GetRecords.
 
     Attributes:
         records: The records, in order.
         sequence: The next page's position; None at the end of a closed shard.
-        behind: Milliseconds since the last of them arrived; 0 where the shard has no more.
+        behind: The lag, MillisBehindLatest: since the last of them arrived; 0 at the end of the shard.
     """
 
     records: Sequence[StoredRecord]
@@ -105,13 +105,13 @@ class OrderedShard(Shard):
 
     Args:
         number: Its number in the stream.
-        hashes: The first and last hash key whose records it takes.
+        hashes: The first and last hash key of its range.
         start: A sequence number below all of its records'.
-        parents: The shards it was made of: none, the one that was split, or the two that were merged.
+        parents: Its parents: none, the shard that was split, or the two that were merged.
     """
 
     def __init__(self, number: int, hashes: tuple[int, int], start: int, parents: Sequence[str] = ()) -> None:
-        """Make it, open and empty."""
+        """Create it, open and empty."""
         super().__init__(number, *hashes, *parents)
         self.number = number
         self.start = start
@@ -123,8 +123,8 @@ class OrderedShard(Shard):
         return len(self._log)
 
     def append(self, record: NewRecord, sequence: int) -> None:
-        """Keep a record behind all others."""
-        # A clock that was set back must not put times out of order: they are searched too.
+        """Append a record."""
+        # A clock that was set back must not disorder the arrival times, which are searched too.
         arrived = max(now(), self._log[-1].arrived if self._log else 0)
         answer = (
             f'{{"Data":"{record.data}","PartitionKey":{json.dumps(record.partition_key)},'
@@ -133,16 +133,16 @@ class OrderedShard(Shard):
         self._log.append(StoredRecord(sequence, arrived, record.size, answer))
 
     def close(self, end: int) -> None:
-        """Take no more records; this sequence number is above all of its own."""
+        """Close the shard; this sequence number is above those of all its records."""
         self.is_open = False
         self._end = end
 
     def page(self, sequence: int, limit: int) -> Page:
-        """Return the records behind a sequence number.
+        """Return the records after a sequence number.
 
         Args:
-            sequence: Where the page before ended.
-            limit: Records at most.
+            sequence: The end of the page before.
+            limit: Maximum number of records.
         """
         first = bisect_right(self._log, sequence, key=lambda record: record.sequence)
         records = self._log[first : first + limit]
@@ -154,16 +154,16 @@ class OrderedShard(Shard):
         return Page(records, last if self.is_open else None, 0)
 
     def before(self, moment: int) -> int:
-        """Return the position from which reading begins at the first record that arrived then or later."""
+        """Return the position before the first record that arrived then or later."""
         index = bisect_left(self._log, moment, key=lambda record: record.arrived)
         return self._log[index - 1].sequence if index else self.start
 
     def get_min_sequence_number(self) -> int:
-        """Return the number that its description begins with."""
+        """Return the starting sequence number of its description."""
         return self.start
 
     def get_max_sequence_number(self) -> int:
-        """Return the number that nothing in it is above, so far; for a closed shard its description ends with it."""
+        """Return its highest sequence number so far; for a closed shard, the ending one of its description."""
         if self._end is not None:
             return self._end
         return self._log[-1].sequence if self._log else self.start

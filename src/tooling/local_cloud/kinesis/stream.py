@@ -1,4 +1,4 @@
-"""A stream's shards: moto's own lose records to writers at once and go on writing to shards that are closed.
+"""A stream's shards: moto's own lose records of concurrent writers and write to closed shards.
 
 Here a stream has one lock, and records go to open shards only. Names, settings and descriptions stay moto's.
 """
@@ -19,13 +19,13 @@ _SHARDS = 10**9
 
 
 class OrderedStream(Stream):
-    """A stream that loses nothing, whoever writes at once, and whose closed shards stay closed."""
+    """A stream that loses no record of concurrent writers, and whose closed shards stay closed."""
 
     def init_shards(self, shard_count: int) -> None:
-        """Make the first shards; called while the stream is made."""
+        """Create the first shards; called while the stream is created."""
         self._lock = RLock()
-        # 56 digits, the last of them the shard's number: as on AWS, a sequence number says whose it is. A stream made
-        # again under the same name goes on above the one before.
+        # 56 digits, the last of them the shard's number: as on AWS, a sequence number identifies its shard. A
+        # stream created again under the same name continues above the old numbers.
         self._sequence = int(f"49{round(self.creation_datetime.timestamp() * 1000):014}{0:040}")
         self._starts: list[int] = []
         self._routes: list[OrderedShard] = []
@@ -35,12 +35,12 @@ class OrderedStream(Stream):
         self._reroute()
 
     def is_created(self) -> bool:
-        """Say that it is there; moto asks every resource that CloudFormation could make."""
+        """Return that it exists; moto asks this of every resource of CloudFormation."""
         return True
 
     @property
     def open_shards(self) -> int:
-        """How many shards take records."""
+        """The number of open shards."""
         return len(self._routes)
 
     def shard(self, shard_id: str) -> OrderedShard:
@@ -49,11 +49,11 @@ class OrderedStream(Stream):
         Raises:
             ShardNotFoundError: There is no such shard.
         """
-        # No other kind is ever made.
+        # No other kind is created.
         return cast("OrderedShard", self.get_shard(shard_id))
 
     def shards_after(self, shard_id: str = "") -> list[OrderedShard]:
-        """Return the shards whose ids come after this one, closed ones too, in order."""
+        """Return the shards with ids after this one, closed ones too, in order."""
         with self._lock:
             return [self.shard(other) for other in sorted(self.shards) if other > shard_id]
 
@@ -62,16 +62,16 @@ class OrderedStream(Stream):
         return sum(shard.count() for shard in self.shards_after())
 
     def append(self, records: Sequence[NewRecord]) -> list[tuple[int, str]]:
-        """Keep records in this order; return the sequence number and the shard of each."""
+        """Append records in this order; return the sequence number and the shard of each."""
         with self._lock:
             return [self._append(record) for record in records]
 
     def page(self, position: Position, limit: int = MAX_PAGE_RECORDS) -> Page:
-        """Return the records behind a position.
+        """Return the records after a position.
 
         Raises:
-            InvalidArgumentError: The position is not of this stream.
-            ShardNotFoundError: Its shard is not.
+            InvalidArgumentError: The position is of another stream.
+            ShardNotFoundError: There is no such shard.
         """
         with self._lock:
             shard = self.shard(position.shard)
@@ -79,16 +79,16 @@ class OrderedStream(Stream):
             return shard.page(position.sequence, limit)
 
     def position(self, shard_id: str, kind: str, sequence: int = 0, moment: float = 0) -> Position:
-        """Return where reading begins.
+        """Return the position of a shard iterator request.
 
         Args:
             shard_id: The shard.
             kind: TRIM_HORIZON, LATEST, AT_SEQUENCE_NUMBER, AFTER_SEQUENCE_NUMBER or AT_TIMESTAMP.
-            sequence: The number, where one is asked for.
-            moment: The time in seconds since 1970, where one is asked for.
+            sequence: The number, for a kind that needs one.
+            moment: The time in seconds since 1970, for a kind that needs one.
 
         Raises:
-            InvalidArgumentError: The number or time cannot be in this shard.
+            InvalidArgumentError: The number or time is invalid for this shard.
             ShardNotFoundError: There is no such shard.
         """
         with self._lock:
@@ -103,10 +103,10 @@ class OrderedStream(Stream):
             return Position(self.stream_name, shard_id, begins[kind]())
 
     def split_shard(self, shard_to_split: str, new_starting_hash_key: str) -> None:
-        """Close a shard; two others take what it took, from this hash key on the second.
+        """Split a shard: close it and open two with its range, the second from this hash key on.
 
         Raises:
-            InvalidArgumentError: It is closed already, or the hash key is not inside it.
+            InvalidArgumentError: It is closed already, or the hash key is outside its range.
         """
         middle = int(new_starting_hash_key)
         with self._lock:
@@ -124,10 +124,10 @@ class OrderedStream(Stream):
             self._reroute()
 
     def merge_shards(self, shard_to_merge: str, adjacent_shard_to_merge: str) -> None:
-        """Close two neighbours; one other takes what they took.
+        """Merge two adjacent shards: close them and open one with their ranges.
 
         Raises:
-            InvalidArgumentError: One is closed already, or they are no neighbours.
+            InvalidArgumentError: One is closed already, or they are not adjacent.
         """
         with self._lock:
             pair = [self._open(shard_to_merge), self._open(adjacent_shard_to_merge)]
@@ -143,10 +143,10 @@ class OrderedStream(Stream):
             self._reroute()
 
     def update_shard_count(self, target_shard_count: int) -> None:
-        """Split and merge until there are so many open shards.
+        """Split and merge until the target number of shards is open.
 
         Raises:
-            InvalidArgumentError: That is more than twice as many, or less than half.
+            InvalidArgumentError: The target is more than twice or less than half of the open shards.
         """
         with self._lock:
             shards = len(self._routes)
@@ -210,7 +210,7 @@ class OrderedStream(Stream):
 
 
 def _past(moment: float) -> int:
-    # What JSON takes for a number of seconds is more than fits into milliseconds.
+    # JSON allows numbers of seconds that do not fit into milliseconds.
     wanted, newest = round(min(max(moment, 0), 2**53) * 1000), now()
     if wanted <= newest:
         return wanted

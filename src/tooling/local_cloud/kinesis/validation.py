@@ -1,7 +1,7 @@
-"""Reads requests by the service model that AWS' own clients are made of: types first, then every constraint.
+"""Validates requests by the service model of AWS' own clients: types first, then every constraint.
 
 A value of another type is a SerializationException, a value that breaks a constraint a ValidationException, each in the
-words of Kinesis. As there, null stands for a parameter that is not given, and unknown parameters are passed over.
+words of Kinesis. As there, null means a parameter that is not given, and unknown parameters are ignored.
 """
 
 import binascii
@@ -17,8 +17,8 @@ from moto.core.exceptions import JsonRESTError
 
 from tooling.local_cloud.strict_json import TYPE_NAMES, parse
 
-_MOST_FAULTS = 10
-_MOST_SHOWN = 200
+_MAX_FAULTS = 10
+_MAX_SHOWN = 200
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "structure": (dict,),
     "map": (dict,),
@@ -41,7 +41,7 @@ def read_request(action: str, body: bytes) -> dict[str, Any]:
         body: The request's body.
 
     Raises:
-        JsonRESTError: There is no such action, or it does not take this body.
+        JsonRESTError: There is no such action, or its model rejects the body.
     """
     try:
         # Every action of Kinesis has one.
@@ -62,21 +62,21 @@ def invalid(*faults: str) -> JsonRESTError:
     """Return the error of a request that breaks constraints.
 
     Args:
-        faults: What `broken` says of each.
+        faults: The texts of `broken`.
     """
     count = f"{len(faults)} validation error{'s' if len(faults) > 1 else ''}"
     return JsonRESTError("ValidationException", f"{count} detected: {'; '.join(faults)}")
 
 
 def broken(place: str, value: object, rule: str) -> str:
-    """Say which constraint a value breaks.
+    """Return the text for a constraint that a value breaks.
 
     Args:
-        place: The parameter, as a path of names that begin small.
-        value: What was given; None for nothing.
-        rule: What it must do.
+        place: The parameter, as a path of names in camel case.
+        value: Its value; None for none.
+        rule: The constraint.
     """
-    shown = "null" if value is None else f"'{str(value)[:_MOST_SHOWN]}'"
+    shown = "null" if value is None else f"'{str(value)[:_MAX_SHOWN]}'"
     return f"Value {shown} at '{place}' failed to satisfy constraint: Member must {rule}"
 
 
@@ -88,7 +88,7 @@ class _Reader:
 
     def check(self) -> None:
         if self._faults:
-            raise invalid(*self._faults[:_MOST_FAULTS])
+            raise invalid(*self._faults[:_MAX_FAULTS])
 
     def read(self, shape: Shape, value: object, place: str) -> object:
         kind = shape.type_name
@@ -101,7 +101,7 @@ class _Reader:
         rules = list(_broken_rules(shape.metadata, value, _size(kind, value, place)))
         if rules:
             self._faults += (broken(place, value, rule) for rule in rules)
-            # What is too long is not read: millions of records have as many faults.
+            # A list that is too long is not read: millions of records have as many faults.
             return value
         match shape, value:
             case StructureShape(), dict():
@@ -111,7 +111,7 @@ class _Reader:
             case MapShape(), dict():
                 for key, one in value.items():
                     self.read(shape.key, key, f"{place}.key")
-                    self.read(shape.value, one, f"{place}.{key[:_MOST_SHOWN]}.member")
+                    self.read(shape.value, one, f"{place}.{key[:_MAX_SHOWN]}.member")
         return value
 
     def _members(self, shape: StructureShape, value: Mapping[str, object], place: str) -> dict[str, object]:
@@ -147,14 +147,14 @@ def _under(place: str, name: str) -> str:
 
 
 def _size(kind: str, value: object, place: str) -> float:
-    """Return what a minimum and a maximum limit: a number itself, else a length; that of data is without its Base64."""
+    """Return the number that minimum and maximum limit: a number itself, else a length, for data without its Base64."""
     if isinstance(value, int | float):
         return value
     try:
         if kind == "blob":
             return len(binascii.a2b_base64(str(value), strict_mode=True))
         if isinstance(value, str):
-            # Half a surrogate pair is legal as an escape, and no text.
+            # An unpaired surrogate is a legal escape and not text.
             value.encode()
     except ValueError as error:
         raise _not_serializable(f"the text at '{place}' can not be converted to {kind}: {error}") from error

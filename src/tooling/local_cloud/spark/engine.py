@@ -1,7 +1,7 @@
-"""How Spark is tuned on one machine: for many small batches, or for few large ones.
+"""Spark's settings on one machine: for many small batches, or for few large ones.
 
 Spark and Delta are built for tables of terabytes on clusters. With a batch of a few thousand rows on two cores, nearly
-all time goes into compiling, planning and reading Delta's log, and next to none into rows.
+all time goes into compiling, planning and reading Delta's log, and almost none into rows.
 """
 
 from collections.abc import Mapping
@@ -32,13 +32,13 @@ _STABLE_SOURCES = {"spark.databricks.delta.merge.materializeSource": "none"}
 
 LARGE_WORK = EngineProfile(
     settings={
-        # HotSpot compiles no method of more bytes than this. All of judging in one stage makes one, which would be
+        # HotSpot compiles no method of more bytes than this. All rules in one stage generate one, which would be
         # interpreted; without that stage each step has methods of its own.
         "spark.sql.codegen.hugeMethodLimit": "8000",
         **_STABLE_SOURCES,
     }
 )
-"""For work in which rows take the time: Spark's defaults but for what they do badly here."""
+"""For work on many rows: Spark's defaults, except those that are bad here."""
 
 SMALL_WORK = EngineProfile(
     java_options=(
@@ -54,15 +54,15 @@ SMALL_WORK = EngineProfile(
         "-XX:MetaspaceSize=256m",
     ),
     settings={
-        # Compiling a plan to Java pays from about a hundred thousand rows on.
+        # Generating Java code pays off from about a hundred thousand rows on.
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        # Plans of small tables have nothing to adapt, and each stage would be planned again.
+        # Plans of small tables have nothing to adapt, and adaptive execution plans each stage again.
         "spark.sql.adaptive.enabled": "false",
         # Every execution's plan is written as text for the UI, which is off.
         "spark.sql.ui.explainMode": "simple",
         "spark.sql.maxPlanStringLength": "100",
-        # Checksum files spare a reader of a long log its replay. Each commit pays for them with two queries.
+        # Checksum files save readers the replay of a long log. They cost two queries a commit.
         "spark.databricks.delta.writeChecksumFile.enabled": "false",
         "spark.databricks.delta.allFilesInCrc.enabled": "false",
         **_STABLE_SOURCES,

@@ -1,8 +1,8 @@
 """Starts Spark's daemon of Python workers without archives on its path.
 
 Before every task a worker calls `importlib.invalidate_caches`, which on Python 3.11 reads an archive's directory again
-for every package that was imported. Spark puts its own jar first on the path: processor time in every task for nothing,
-since pyspark is installed.
+for every package that was imported. Spark puts its own jar first on the path, which costs processor time in every task
+without use, since pyspark is installed.
 """
 
 import runpy
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 MODULE = __name__
-"""What `spark.python.daemon.module` is set to."""
+"""The value of `spark.python.daemon.module`."""
 
 
 def without_archives(path: list[str]) -> list[str]:

@@ -23,21 +23,21 @@ _LOCALHOST = "127.0.0.1"
 
 
 def local_spark(warehouse: Path, log: Path | None = None, engine: EngineProfile = SMALL_WORK) -> SparkSession:
-    """Start Spark, or take the session that runs, with its tables in this folder.
+    """Start Spark, or return the running session, with its tables in this folder.
 
-    A session remembers no tables of an earlier one: `attach_tables` makes them known to it. Its Python workers find AWS
+    A session does not know the tables of an earlier one: `attach_tables` registers them. Its Python workers find AWS
     credentials, or do not, in the environment as it is now.
 
     Args:
         warehouse: The folder of the tables; made where it is missing.
-        log: The file that takes what Spark writes to stderr; the console does where it is not given.
-        engine: What size of work the session is tuned for; that of a session that runs stays as it is.
+        log: The file for Spark's stderr; by default the console.
+        engine: The size of work that the session is tuned for; a running session keeps its own.
 
     Returns:
         The session, in UTC.
 
     Raises:
-        LocalCloudError: Java is missing or too old, or Delta's jars cannot be had.
+        LocalCloudError: Java is missing or too old, or Delta's jars cannot be downloaded.
     """
     java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -65,7 +65,7 @@ def local_spark(warehouse: Path, log: Path | None = None, engine: EngineProfile 
     for name, value in settings.items():
         builder = builder.config(name, value)
     if log:
-        # py4j says on the console what a batch failed with; it stands in Spark's log, and in the error of its query.
+        # py4j logs a batch's error on the console; Spark's log and the query's error have it too.
         logging.getLogger("py4j").setLevel(logging.CRITICAL)
     with _stderr_to(log) if log else nullcontext():
         spark = builder.getOrCreate()
@@ -75,7 +75,7 @@ def local_spark(warehouse: Path, log: Path | None = None, engine: EngineProfile 
 
 
 def is_no_interrupt(record: logging.LogRecord) -> bool:
-    """Say whether a log record is anything but a Ctrl-C: py4j logs one that meets a call to Spark, with its traceback.
+    """Return whether a log record is no Ctrl-C: py4j logs one during a call to Spark, with its traceback.
 
     Args:
         record: The record.
@@ -111,7 +111,7 @@ def _stderr_to(log: Path) -> Iterator[None]:
 
 
 def attach_tables(spark: SparkSession, warehouse: Path, lake: Lake) -> None:
-    """Make the tables that an earlier session left in the warehouse known to this one.
+    """Register the tables that an earlier session left in the warehouse.
 
     Args:
         spark: The session.
