@@ -11,7 +11,7 @@ from pinterest_pipeline.ingest.readers import Reader
 _ARGUMENTS = {
     "catalog": "catalog of the pipeline's schema",
     "schema": "schema of the pipeline's tables",
-    "prefix": "the deployment's id, in front of every topic and stream",
+    "prefix": "the deployment's id, part of the names of topics and streams",
     "landing": "folder or volume that the Kafka sink writes to",
     "checkpoints": "folder or volume of the checkpoints",
 }
@@ -21,19 +21,19 @@ _TYPES: Mapping[str, Callable[[str], object]] = {"prefix": Names}
 
 
 class Mode(StrEnum):
-    """How long the task `stream` goes on."""
+    """How long the task `stream` runs."""
 
     CONTINUOUS = "continuous"
     """Until a query fails or the run is cancelled."""
     AVAILABLE_NOW = "available_now"
-    """Until everything is read that was there when it started; the only way on serverless compute."""
+    """Until all records that existed at its start are read; the only mode on serverless compute."""
 
 
 def parser(*names: str) -> argparse.ArgumentParser:
-    """Return the argument parser of a task that takes these arguments, all of them required.
+    """Return the argument parser of a task with these arguments, all of them required.
 
     Args:
-        names: Of the arguments that several tasks take: catalog, schema, prefix, landing, checkpoints.
+        names: Names of common arguments: catalog, schema, prefix, landing, checkpoints.
     """
     made = argparse.ArgumentParser()
     for name in names:
@@ -42,14 +42,14 @@ def parser(*names: str) -> argparse.ArgumentParser:
 
 
 def tables_parser() -> argparse.ArgumentParser:
-    """Return the parser of the task `tables`, and of `replay`, which needs no more."""
+    """Return the parser of the tasks `tables` and `replay`."""
     return parser("catalog", "schema")
 
 
 def publish_parser() -> argparse.ArgumentParser:
     """Return the parser of the task `publish`; an empty optional argument counts as not given."""
     made = parser("catalog", "schema")
-    made.add_argument("--analysts", default="", help="group that may read clean, answers and runs; by default nobody")
+    made.add_argument("--analysts", default="", help="group that may read clean, answers and runs (default: none)")
     return made
 
 
@@ -68,27 +68,29 @@ def refine_parser() -> argparse.ArgumentParser:
 def stream_parser() -> argparse.ArgumentParser:
     """Return the parser of the task `stream`; an empty optional argument counts as not given."""
     made = parser("catalog", "schema", "prefix", "checkpoints")
-    made.add_argument("--region", default="", help="AWS region of the streams; by default the one Spark runs in")
-    made.add_argument("--service-credential", default="", help="name of the service credential that may read them")
+    made.add_argument("--region", default="", help="AWS region of the streams (default: that of Spark)")
+    made.add_argument("--service-credential", default="", help="name of a service credential that may read them")
     made.add_argument("--trigger", type=Mode, choices=list(Mode), default=Mode.CONTINUOUS)
-    made.add_argument("--interval-seconds", type=_interval, default=10.0, help="time between two batches, continuous")
+    made.add_argument(
+        "--interval-seconds", type=_interval, default=10.0, help="time between batches in continuous mode"
+    )
     return made
 
 
 def days_parser() -> argparse.ArgumentParser:
     """Return the parser of the task `days`."""
     made = argparse.ArgumentParser()
-    made.add_argument("--first", type=_day, required=True, help="first day of arrival, in UTC; empty: today")
-    made.add_argument("--last", type=_day, required=True, help="last day of arrival, in UTC; empty: today")
+    made.add_argument("--first", type=_day, required=True, help="first day of arrival, in UTC (empty: today)")
+    made.add_argument("--last", type=_day, required=True, help="last day of arrival, in UTC (empty: today)")
     return made
 
 
 def erase_parser() -> argparse.ArgumentParser:
-    """Return the parser of the task `erase`; an empty age or date stands for one that is not known."""
+    """Return the parser of the task `erase`; an empty age or date means that it is unknown."""
     made = parser("catalog", "schema", "checkpoints")
-    made.add_argument("--user-name", required=True, help="first and last name, as the clean table user holds it")
+    made.add_argument("--user-name", required=True, help="first and last name, as in the clean table user")
     made.add_argument("--age", type=_years, required=True, help="age in years")
-    made.add_argument("--date-joined", type=_moment, required=True, help="such as 2018-08-24 07:56:22, in UTC")
+    made.add_argument("--date-joined", type=_timestamp, required=True, help="such as 2018-08-24 07:56:22, in UTC")
     return made
 
 
@@ -119,11 +121,11 @@ def read(task: str, arguments: Sequence[str] | None = None) -> argparse.Namespac
 
     Args:
         task: The task's name.
-        arguments: The command line; that of the process where it is not given.
+        arguments: The command line; by default that of the process.
 
     Raises:
-        SettingsError: The prefix cannot be one.
-        SystemExit: An argument is missing, unknown or wrong.
+        SettingsError: The prefix is invalid.
+        SystemExit: An argument is missing, unknown or invalid.
     """
     return PARSERS[task]().parse_args(arguments)
 
@@ -136,11 +138,11 @@ def _years(text: str) -> int | None:
     return int(text) if text else None
 
 
-def _moment(text: str) -> datetime | None:
+def _timestamp(text: str) -> datetime | None:
     if not text:
         return None
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    timestamp = datetime.fromisoformat(text)
+    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
 
 
 def _interval(text: str) -> float:

@@ -1,4 +1,4 @@
-"""What a person who runs a script sees: the console, one clear line where something goes wrong, and the exit code."""
+"""Runs scripts: errors as one line on the console, signals, and exit codes."""
 
 import os
 import signal
@@ -17,40 +17,40 @@ NOT_ALL = 1
 USAGE_ERROR = 2
 UNEXPECTED = 3
 DEBUG = "PINTEREST_DEBUG"
-"""Environment variable that asks for the traceback of an unexpected error."""
+"""Environment variable that enables the traceback of an unexpected error."""
 
 EXIT_CODES = f"""\
 exit codes:
   0    done; every row was posted
-  1    done, and something needs a look: rows in the dead-letter file, drift, a step left to you
-  2    something must be fixed first: an option, a setting, a server, a permission
+  1    done, but something needs attention: rows in the dead-letter file, drift, a manual step
+  2    failed because of an option, a setting, a server or a permission, named in the error
   3    an unexpected error; {DEBUG}=1 shows its traceback
   129, 130, 143
        stopped by SIGHUP, Ctrl-C or SIGTERM; progress is kept
 """
-"""The one place that says what they mean; the scripts' --help ends with it."""
+"""The exit codes of all scripts, shown at the end of their --help."""
 
 _SIGNALLED = 128
 
 
 class SignalError(KeyboardInterrupt):
-    """Raised where a signal asks the process to end: all that Ctrl-C ends, it ends.
+    """Raised when a signal asks the process to end; handled like Ctrl-C.
 
     Attributes:
-        exit_code: What a shell expects of a process that the signal ended.
+        exit_code: The exit code that shells expect of a process ended by the signal.
     """
 
     def __init__(self, number: int) -> None:
-        """Keep which signal it was."""
+        """Keep the signal's number."""
         super().__init__(signal.Signals(number).name)
         self.exit_code = _SIGNALLED + number
 
 
 def run_script(main: Callable[[], None]) -> NoReturn:
-    """Run a script's main function and leave the process with an honest exit code.
+    """Run a script's main function and exit with the code of its outcome.
 
     Args:
-        main: The script's work; it raises a `PipelineError` for every trouble a person can mend.
+        main: The script's work; it raises a `PipelineError` for every error that the user can fix.
 
     Raises:
         SystemExit: Always: 0 on success, 2 after a `PipelineError` or an `OSError`, 3 after any other error, 128 plus
@@ -64,7 +64,7 @@ def run_script(main: Callable[[], None]) -> NoReturn:
         errors.print(f"error: {error}")
         sys.exit(USAGE_ERROR)
     except OSError as error:
-        # Disk full, folder gone, no permission: what the package could not foresee, still in one line.
+        # A full disk, a missing folder, no permission: not handled elsewhere, still one line.
         errors.print(f"error: {error}; nothing more was written")
         sys.exit(USAGE_ERROR)
     except KeyboardInterrupt as stop:
@@ -79,16 +79,16 @@ def run_script(main: Callable[[], None]) -> NoReturn:
 
 
 def ask(question: str) -> None:
-    """Go on only after a yes.
+    """Ask for confirmation.
 
     Args:
-        question: What is asked.
+        question: The question.
 
     Raises:
-        SettingsError: The answer is no, or there is nobody to ask.
+        SettingsError: The answer is no, or there is no terminal.
     """
     if not sys.stdin.isatty():
-        raise SettingsError("there is no terminal to ask on; give --yes where it is meant")
+        raise SettingsError("there is no terminal for the confirmation; give --yes to confirm")
     try:
         agreed = Confirm.ask(question, default=False)
     except EOFError:
@@ -104,7 +104,7 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 
 def _stop_by_signals() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # What is ignored already, as by nohup, stays ignored.
+        # A signal that is ignored already, as by nohup, stays ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
 

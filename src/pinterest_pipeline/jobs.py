@@ -22,7 +22,7 @@ from pinterest_pipeline.refine.live import catch_up, follow
 
 
 def tables(arguments: Sequence[str] | None = None) -> None:
-    """Create the schema, tables and views, and add columns that the declaration has gained."""
+    """Create the schema, tables and views, and bring existing tables to their definitions."""
     given = read("tables", arguments)
     spark, lake = session(), Lake(given.catalog, given.schema)
     create_tables(spark, lake)
@@ -30,7 +30,7 @@ def tables(arguments: Sequence[str] | None = None) -> None:
 
 
 def ingest(arguments: Sequence[str] | None = None) -> None:
-    """Bring new files into the raw tables."""
+    """Ingest new files into the raw tables."""
     given = read("ingest", arguments)
     lake = Lake(given.catalog, given.schema)
     ingest_landing(session(), lake, given.prefix, given.landing, given.checkpoints, given.reader)
@@ -58,13 +58,13 @@ def stream(arguments: Sequence[str] | None = None) -> None:
 
 
 def replay(arguments: Sequence[str] | None = None) -> None:
-    """Send quarantine through refine again."""
+    """Refine the records in quarantine again."""
     given = read("replay", arguments)
     refining.replay(session(), Lake(given.catalog, given.schema))
 
 
 def publish(arguments: Sequence[str] | None = None) -> None:
-    """Write the answers that have changed, and let the analysts read them."""
+    """Write the answers that have changed, and grant the analysts read access."""
     given = read("publish", arguments)
     spark, lake = session(), Lake(given.catalog, given.schema)
     publish_answers(spark, lake)
@@ -73,19 +73,19 @@ def publish(arguments: Sequence[str] | None = None) -> None:
 
 
 def days(arguments: Sequence[str] | None = None) -> None:
-    """Give the days from the first to the last to the task that runs for each of them."""
+    """Set the days from the first to the last as the input of the task that runs for each day."""
     given = read("days", arguments)
     found = [f"{day}" for day in days_between(given.first, given.last)]
     if not found:
         raise StageError(f"expected the first day to come before the last, got {given.first} and {given.last}")
     spark = session()
-    # Databricks' runtime alone has this module.
+    # Only Databricks' runtime has this module.
     utilities = import_module("pyspark.dbutils").DBUtils(spark)
     utilities.jobs.taskValues.set(key="days", value=found)
 
 
 def backfill(arguments: Sequence[str] | None = None) -> None:
-    """Judge a day's raw rows again, and bring in what landed on it and raw lacks."""
+    """Validate a day's raw rows again, and ingest lines that landed on it and raw lacks."""
     given = read("backfill", arguments)
     lake = Lake(given.catalog, given.schema)
     backfill_day(session(), lake, given.prefix, given.landing, given.checkpoints, given.day)
@@ -99,7 +99,7 @@ def erase(arguments: Sequence[str] | None = None) -> None:
 
 
 def upkeep(arguments: Sequence[str] | None = None) -> None:
-    """Take deleted rows out of the tables' files."""
+    """Purge deleted rows from the tables' files."""
     given = read("upkeep", arguments)
     purge_tables(session(), Lake(given.catalog, given.schema))
 

@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER, Entity
-from pinterest_pipeline.refine.rules import count, judge, moment
+from pinterest_pipeline.refine.rules import count, judge, timestamp
 from tests.support.judged import WHITE_SPACE, cleaned, judged, read, reasons, verdicts
 from tests.support.landed import record
 
@@ -16,7 +16,7 @@ MARKERS = [(column.name, marker) for column in PIN.source for marker in column.m
 
 def instants(spark: SparkSession, *texts: str) -> list[int | None]:
     """Read each text as a moment, in microseconds since 1970."""
-    return read(spark, sf.unix_micros(moment(sf.col("text"))), *texts)
+    return read(spark, sf.unix_micros(timestamp(sf.col("text"))), *texts)
 
 
 def without(entity: Entity, field: str) -> dict[str, object]:

@@ -1,1 +1,1 @@
-"""What arrived, into the raw tables: append-only, untouched, incremental."""
+"""Ingests records into the raw tables: append-only, unchanged, incremental."""

@@ -1,4 +1,4 @@
-"""The files that the Kafka sink wrote, into the raw tables: every line of every file once."""
+"""Ingests the Kafka sink's files into the raw tables: every line of every file once."""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -25,7 +25,7 @@ _LINE_DIGITS = 10
 def ingest_landing(
     spark: SparkSession, lake: Lake, names: Names, landing: str, checkpoints: str, reader: Reader
 ) -> None:
-    """Bring every line that is new in the landing folder into the raw tables.
+    """Ingest every new line in the landing folder into the raw tables.
 
     Args:
         spark: The session.
@@ -36,11 +36,10 @@ def ingest_landing(
         reader: How new files are found.
 
     Raises:
-        StageError: A topic's folder is not there, or has a name that the reader would take for a pattern, and then
-            nothing is read; or a query failed, and it resumes where
-            it stopped when it is started again.
+        StageError: A topic's folder does not exist, or the reader would take its name for a pattern; nothing is read
+            then. Or a query failed; it resumes where it stopped when it is started again.
     """
-    # Every folder is looked at before the first query starts: none is left running when another cannot start.
+    # Every folder is checked before the first query starts: none is left running if another cannot start.
     lines = {entity: _lines(_files(spark, f"{landing}/topics/{names.topic(entity)}", reader)) for entity in ENTITIES}
     with recorded(spark, lake, spool_of(folder(checkpoints), QUERIES)):
         again = reader is Reader.AUTO_LOADER
@@ -57,17 +56,17 @@ def _files(spark: SparkSession, folder: str, reader: Reader) -> DataFrame:
     if reader is Reader.AUTO_LOADER:
         stream = stream.format("cloudFiles").option("cloudFiles.format", "text")
         stream = stream.option("cloudFiles.maxFilesPerTrigger", _FILES_PER_BATCH)
-        # The connector may write a file again, longer, after a crash (docs/decisions/0012): what is behind its old end
-        # would never be read. What is in it already comes again, under the position that it has.
+        # The connector may rewrite a file, longer, after a crash (docs/decisions/0012): without this, lines after its
+        # old end would never be read. Its earlier lines are read again, with the same positions.
         stream = stream.option("cloudFiles.allowOverwrites", value=True)
     else:
-        # Spark forgets files by age: without this, a file that is copied in with an old date would never be read.
+        # Spark ignores files by age: without this, a file copied in with an old date would never be read.
         stream = stream.format("text").option("maxFileAge", "36500d").option("maxFilesPerTrigger", _FILES_PER_BATCH)
     return _loaded(stream, folder if reader is Reader.AUTO_LOADER else literal_path(folder))
 
 
 def landed_lines(spark: SparkSession, folder: str, day: date) -> DataFrame:
-    """Return the lines of the files that were written on a day or at the moment it ended, whether or not raw has them.
+    """Return the lines of the files written on a day, up to and including its end, whether or not raw has them.
 
     Args:
         spark: The session.
@@ -75,12 +74,12 @@ def landed_lines(spark: SparkSession, folder: str, day: date) -> DataFrame:
         day: The day, in UTC.
 
     Raises:
-        StageError: The folder is not there.
+        StageError: The folder does not exist.
     """
     reader = spark.read.schema("value STRING").format("text").option("wholetext", value=True)
     reader = reader.option("pathGlobFilter", "*.json").option("recursiveFileLookup", value=True)
     begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    # Both bounds are left out by Spark, and have seconds.
+    # Spark excludes both bounds, to the second.
     after, before = begins - timedelta(seconds=1), begins + timedelta(days=1, seconds=1)
     bounds = {"modifiedAfter": after, "modifiedBefore": before}
     reader = reader.options(timeZone="UTC", **{name: f"{at:%Y-%m-%dT%H:%M:%S}" for name, at in bounds.items()})
@@ -90,7 +89,7 @@ def landed_lines(spark: SparkSession, folder: str, day: date) -> DataFrame:
 def _loaded(reader: DataFrameReader | DataStreamReader, folder: str) -> DataFrame:
     try:
         files = reader.load(folder)
-        # On Spark Connect nothing is looked at before somebody asks.
+        # On Spark Connect errors are raised only when the schema is requested.
         _ = files.schema
     except AnalysisException as error:
         raise StageError(
@@ -100,7 +99,7 @@ def _loaded(reader: DataFrameReader | DataStreamReader, folder: str) -> DataFram
 
 
 def _lines(files: DataFrame) -> DataFrame:
-    """Split whole files into lines, which is what gives every record its line number, and so its Kafka offset."""
+    """Split whole files into lines, which gives every record its line number, and so its Kafka offset."""
     lines = files.select(
         sf.posexplode(sf.split("value", r"\r?\n")).alias("line", "payload"),
         sf.col("_metadata.file_path").alias("path"),
@@ -112,6 +111,6 @@ def _lines(files: DataFrame) -> DataFrame:
 
 
 def _position() -> Column:
-    # Line numbers of equal width, so that two positions of one file compare as texts.
+    # Line numbers have equal width, so that positions in one file compare as texts.
     line = sf.lpad((sf.col("line") + 1).cast("STRING"), _LINE_DIGITS, "0")
     return sf.concat(sf.regexp_extract("path", r"(topics/.*)$", 1), sf.lit(":"), line)

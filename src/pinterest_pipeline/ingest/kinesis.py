@@ -1,7 +1,7 @@
-"""The records of the Kinesis streams, each with its place in its stream.
+"""Reads the records of the Kinesis streams, each with its position in its stream.
 
-On Databricks the source `kinesis` is the runtime's own. A session elsewhere registers one of that name, with the same
-options and columns; this module does not know which of the two answers.
+On Databricks the source `kinesis` is the runtime's own. Other sessions register a source of that name, with the same
+options and columns; this module works with both.
 """
 
 from dataclasses import dataclass
@@ -13,25 +13,25 @@ from pinterest_pipeline.entities import Entity, Names
 from pinterest_pipeline.lake.tables import Origin
 
 NO_TEXT = "no UTF-8, as base64: "
-"""In front of a payload whose bytes are no text. No JSON begins so, and refine turns it away with these words."""
+"""Prefix of a payload whose bytes are not text. It is not JSON, so refine rejects the record and quotes the prefix."""
 
-_SEQUENCE_DIGITS = 56  # a sequence number has at most so many; of equal width, two of them compare as texts
+_SEQUENCE_DIGITS = 56  # the maximum of a sequence number; with equal width they compare as texts
 
 
 @dataclass(frozen=True)
 class Streams:
-    """The streams of one deployment, and the way to them; an empty text leaves the matter to the source's default.
+    """The streams of one deployment and how to connect to them; an empty text means the source's default.
 
-    Keys are no part of it: what is an option of a query ends in its plan and its logs.
+    Keys are not part of it: options of a query appear in its plan and its logs.
 
     Attributes:
         names: The deployment's streams.
-        region: The AWS region they are in; by default the one that Spark runs in.
+        region: Their AWS region; by default the one that Spark runs in.
         service_credential: Name of the Unity Catalog service credential that may read them.
         role_arn: IAM role to assume.
         endpoint: URL of an emulator.
-        initial_position: Where a query without a checkpoint starts. With `latest` whatever was sent before its first
-            start would be lost.
+        initial_position: Where a query without a checkpoint starts. With `latest`, records sent before its first start
+            would be lost.
     """
 
     names: Names
@@ -59,8 +59,8 @@ def stream_records(spark: SparkSession, streams: Streams, entity: Entity) -> Dat
 
     Args:
         spark: The session.
-        streams: What to read.
-        entity: What the records are.
+        streams: The streams.
+        entity: The records' entity.
     """
     loaded = spark.readStream.format("kinesis").options(**streams.options(entity)).load()
     records = loaded.select(
@@ -69,16 +69,16 @@ def stream_records(spark: SparkSession, streams: Streams, entity: Entity) -> Dat
         sf.concat_ws("/", "stream", "shardId", sf.lpad("sequenceNumber", _SEQUENCE_DIGITS, "0")).alias("position"),
         sf.col("approximateArrivalTimestamp").alias("arrived_at"),
     )
-    # On Spark Connect nothing is looked at before somebody asks.
+    # On Spark Connect errors are raised only when the schema is requested.
     _ = records.schema
     return records
 
 
 def _text(data: Column) -> Column:
-    """Read bytes as UTF-8, and show others in base64.
+    """Decode bytes as UTF-8, and encode invalid ones in base64.
 
-    A cast takes any bytes for text. What is no UTF-8 would go on as it is, fail wherever it is shown, or have its
-    wrong bytes replaced unseen and pass for clean.
+    A cast accepts any bytes as text. Invalid UTF-8 would be passed on, fail on display, or have its invalid bytes
+    replaced silently and be accepted as clean.
     """
     text = data.cast("STRING")
     is_text = sf.is_valid_utf8(text) & (text.cast("BINARY") == data)

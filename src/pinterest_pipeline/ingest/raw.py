@@ -1,4 +1,4 @@
-"""Files into the raw tables: a batch is appended once, and counted as it passes."""
+"""Appends batches of files to the raw tables, each once, and counts them during the write."""
 
 from pathlib import Path
 
@@ -15,18 +15,18 @@ from pinterest_pipeline.lake.tables import Lake, Origin
 QUERIES = "ingest_s3"
 """The folder of the queries' checkpoints."""
 
-_WRITTEN_AGAIN = "INTERVAL 7 DAYS"  # a sink that was killed does so when it is started again
+_REWRITTEN_WITHIN = "INTERVAL 7 DAYS"  # a killed sink rewrites its files when it is restarted
 
 
 def append_raw(records: DataFrame, lake: Lake, entity: Entity, checkpoints: str, *, read_again: bool) -> StreamingQuery:
-    """Start the query that brings what has landed into a raw table, and ends.
+    """Start the query that appends landed records to a raw table, and ends.
 
     Args:
         records: A streaming frame with every column of a raw table but `batch_id`.
         lake: Where the raw tables are.
-        entity: What the records are.
+        entity: The records' entity.
         checkpoints: The folder with a checkpoint folder for each query.
-        read_again: Whether a file that was written again is read again.
+        read_again: Whether a rewritten file is read again.
     """
     write = _writer(lake, entity, spool_of(folder(checkpoints), QUERIES), read_again=read_again)
     return start_query(
@@ -35,18 +35,18 @@ def append_raw(records: DataFrame, lake: Lake, entity: Entity, checkpoints: str,
 
 
 def with_first_arrival(records: DataFrame, raw: DataFrame) -> DataFrame:
-    """Return landed records with the time when their file arrived first.
+    """Return landed records with the first arrival time of their file.
 
-    The sink may write a file again (docs/decisions/0012), with a new time. Its records must not become newer by it than
-    others of their keys that came in between. Raw itself remembers the files of the last week.
+    The sink may rewrite a file (docs/decisions/0012), with a new time; its records must not become newer than others
+    of the same keys that arrived in between. Raw has the arrival times of the last week's files.
 
     Args:
         records: Landed records with `position` and `arrived_at`.
-        raw: The raw table that they go to.
+        raw: The raw table that they are appended to.
     """
     file = sf.substring_index("position", ":", 1).alias("_file")
     recent = (sf.col("origin") == Origin.S3) & (
-        sf.col("arrived_at") > sf.expr(f"current_timestamp() - {_WRITTEN_AGAIN}")
+        sf.col("arrived_at") > sf.expr(f"current_timestamp() - {_REWRITTEN_WITHIN}")
     )
     seen = raw.where(recent).groupBy(file).agg(sf.min("arrived_at").alias("_first"))
     joined = records.select("*", file).join(sf.broadcast(seen), "_file", "left")
@@ -61,7 +61,7 @@ def _writer(lake: Lake, entity: Entity, spool: Path, *, read_again: bool) -> Bat
         rows = records.withColumn("batch_id", sf.lit(batch.name)).observe(passed, *Counts.columns())
         append_once(rows, lake.raw(entity), batch.query, batch.number)
         if batch.repeated:
-            # An append that was done before is skipped, and nothing passes.
+            # A repeated append is skipped, so the observation is empty.
             raw = records.sparkSession.table(lake.raw(entity))
             counts = counted(raw.where(sf.col("batch_id") == batch.name))
         else:

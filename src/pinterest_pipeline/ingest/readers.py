@@ -7,6 +7,6 @@ class Reader(StrEnum):
     """How new files are found."""
 
     AUTO_LOADER = "auto_loader"
-    """Databricks' own: it keeps what it has seen in RocksDB and scales to millions of files."""
+    """Databricks' reader: it tracks files in RocksDB and scales to millions of files."""
     FILES = "files"
-    """Spark's own, for everywhere else."""
+    """Spark's reader, for everywhere else."""

@@ -1,1 +1,1 @@
-"""Jobs beside the data's way: a person erased, deleted rows out of files."""
+"""Maintenance jobs: erasing a person, purging deleted rows from files."""

@@ -1,6 +1,6 @@
-"""What is left to keep up where predictive optimization does the rest: deleted rows that are still in their files.
+"""Purges deleted rows from files, the maintenance that predictive optimization leaves.
 
-How long Delta's log and old files are kept is a property of each table, which the task `tables` sets.
+The retention of Delta's log and old files is a property of each table, which the task `tables` sets.
 """
 
 from pyspark.sql import SparkSession
@@ -11,9 +11,9 @@ from pinterest_pipeline.publish.answers import ANSWERS
 
 
 def purge_tables(spark: SparkSession, lake: Lake) -> None:
-    """Take deleted rows out of the files of every table that holds records.
+    """Purge deleted rows from the files of every table with records.
 
-    A merge only marks them as deleted. Their old files go when they are older than the table's retention.
+    A merge only marks rows as deleted. The old files are removed after the table's retention period.
 
     Args:
         spark: The session.
@@ -24,7 +24,7 @@ def purge_tables(spark: SparkSession, lake: Lake) -> None:
 
 
 def purge(spark: SparkSession, table: str) -> None:
-    """Write the files of a table anew that hold deleted rows, without these.
+    """Rewrite the files of a table that have deleted rows, without these rows.
 
     Args:
         spark: The session.
@@ -34,7 +34,7 @@ def purge(spark: SparkSession, table: str) -> None:
 
 
 def tables_with_records(spark: SparkSession, lake: Lake) -> list[str]:
-    """Return the full names of the tables with records or what was made of them: all but `runs`.
+    """Return the full names of the tables with records or data derived from them: all except `runs`.
 
     Args:
         spark: The session.

@@ -1,4 +1,4 @@
-"""The ten answers to the eight questions: name, title and columns; the SQL stands in a file of the same name."""
+"""The ten answers to the eight questions: name, title and columns; the SQL is in a file of the same name."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,7 +20,7 @@ class Answer:
 
     @property
     def sql(self) -> str:
-        """The query, with `{pin}`, `{geo}` and `{user}` in the place of the clean tables."""
+        """The query, with placeholders `{pin}`, `{geo}` and `{user}` for the clean tables."""
         return files(__package__).joinpath("sql", f"{self.name}.sql").read_text(encoding="utf-8")
 
 

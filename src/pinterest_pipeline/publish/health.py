@@ -1,4 +1,4 @@
-"""How the pipeline does: the questions that operators ask, as SQL on the views and the table `runs`."""
+"""The pipeline's health: operators' questions as SQL on the views and the table `runs`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

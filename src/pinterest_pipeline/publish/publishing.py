@@ -1,4 +1,4 @@
-"""From the clean tables to the answer tables, where something has changed."""
+"""Writes the answer tables from the clean tables, if something has changed."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from pinterest_pipeline.lake.runs import Run, append_runs, finished, now
 from pinterest_pipeline.lake.tables import Lake, TableState, existing_tables, table_state
 from pinterest_pipeline.publish.answers import ANSWERS, Answer
 
-# The age groups of the questions; an unknown age, or one below 18, belongs to none.
+# The age groups of the questions; an unknown age, or one below 18, is in none.
 _WITH_AGE_GROUPS = """(SELECT *, CASE
   WHEN age BETWEEN 18 AND 24 THEN '18-24'
   WHEN age BETWEEN 25 AND 35 THEN '25-35'
@@ -51,7 +51,7 @@ def publish(spark: SparkSession, lake: Lake) -> None:
     def write(answer: Answer) -> Run:
         columns = pa.table({name: [row[name] for row in rows[answer]] for name in answer.columns})
         table = spark.createDataFrame(columns, frames[answer].schema).writeTo(lake.table(answer.name))
-        # Delta's log keeps the smallest and largest values of rows that are gone, and an answer may hold names.
+        # Delta's log keeps the smallest and largest values of deleted rows, and an answer may contain names.
         table = table.using("delta").tableProperty("delta.dataSkippingNumIndexedCols", "0")
         if answer.name in there:
             table.replace()
@@ -60,7 +60,7 @@ def publish(spark: SparkSession, lake: Lake) -> None:
         number = len(rows[answer])
         return finished(Run(_STAGE, answer.name, bases[answer], started, rows_read=number, rows_kept=number))
 
-    # Each waits for its commit most of the time: several at once take little more time than one.
+    # Each waits for its commit most of the time: several concurrent writes take little longer than one.
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         append_runs(spark, lake, list(pool.map(write, changed)))
 
@@ -78,7 +78,7 @@ def answered(spark: SparkSession, answer: Answer, tables: Mapping[str, str]) -> 
 
 
 def _written(spark: SparkSession, lake: Lake) -> set[str]:
-    """Return what the newest run of each answer was made from."""
+    """Return the inputs of the newest run of each answer."""
     newest = (
         spark.table(lake.runs)
         .where(sf.col("stage") == _STAGE)
@@ -89,13 +89,13 @@ def _written(spark: SparkSession, lake: Lake) -> set[str]:
 
 
 def _basis(answer: Answer, states: Mapping[str, TableState]) -> str:
-    """Name what an answer is made from: its query and the last changes of the clean tables."""
+    """Return the name of an answer's inputs: its query and the last changes of the clean tables."""
     query = hashlib.sha256((answer.sql + _WITH_AGE_GROUPS).encode()).hexdigest()[:_BASIS_CHARACTERS]
     return " ".join([answer.name, query, *(f"{name}@{state.changed}" for name, state in states.items())])
 
 
 def _rows(frames: Mapping[Answer, DataFrame]) -> dict[Answer, list[Row]]:
-    """Find several answers by one query, so that each table is looked up once; they are small enough for the driver."""
+    """Compute several answers by one query, so that each table is resolved once; they fit on the driver."""
     named = (frame.select(sf.struct("*").alias(answer.name)) for answer, frame in frames.items())
     together = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), named)
     rows: dict[Answer, list[Row]] = {answer: [] for answer in frames}

@@ -1,4 +1,4 @@
-"""Answers and measures of health as notebooks show them: tables and charts."""
+"""Answers and health measures for notebooks: tables and charts."""
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -9,7 +9,7 @@ from pinterest_pipeline.publish.health import HEALTH
 
 
 def result(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
-    """Return the rows of an answer as *publish* wrote it, or of a measure of health as it is now.
+    """Return the rows of an answer as *publish* wrote it, or of the current health measure.
 
     Either is small enough for the driver: an answer went through it when it was written, and a measure has at most a
     row for each hour of a week and entity, or for each rule of a field.

@@ -54,7 +54,7 @@ def views(lake: Lake) -> tuple[View, ...]:
 
 
 def create_views(spark: SparkSession, lake: Lake) -> None:
-    """Create the views, or replace them by the ones of this version; who may read them may go on reading them.
+    """Create or replace the views; existing grants on them stay.
 
     Args:
         spark: The session.
@@ -77,7 +77,7 @@ def grants(lake: Lake, group: str) -> Iterator[str]:
 
 
 def share(spark: SparkSession, lake: Lake, group: str) -> None:
-    """Grant the analysts what they read; only Unity Catalog knows the statements.
+    """Grant the analysts read access; needs Unity Catalog.
 
     Args:
         spark: The session.
@@ -89,7 +89,7 @@ def share(spark: SparkSession, lake: Lake, group: str) -> None:
 
 
 def _masked(lake: Lake) -> str:
-    # An unknown name stays unknown. Fields that the declaration does not know may hold anything, and are left out.
+    # An unknown name stays unknown. Undeclared fields may contain anything, and are omitted.
     masked = f"IF({_PERSON} IS NULL, NULL, {literal(_MASK)}) AS {_PERSON}"
     return _select(lake.clean(USER), *(masked if each.name == _PERSON else quoted(each.name) for each in USER.clean))
 

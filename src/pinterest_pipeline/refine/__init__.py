@@ -1,1 +1,1 @@
-"""From raw to clean and quarantine: one way for every record, whatever its origin."""
+"""From raw to clean and quarantine: one path for every record, independent of its origin."""

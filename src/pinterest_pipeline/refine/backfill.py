@@ -1,4 +1,4 @@
-"""Days of the past once more: raw rows judged by the rules as they are now, landed lines that raw lacks brought in."""
+"""Backfills days: validates raw rows by the current rules, and ingests landed lines that raw lacks."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,9 +22,9 @@ _DAY = timedelta(days=1)
 
 
 def backfill(spark: SparkSession, lake: Lake, names: Names, landing: str, checkpoints: str, day: date) -> None:
-    """Judge a day's raw rows again, and bring in what landed on that day and is not in raw; safe to run again.
+    """Validate a day's raw rows again, and ingest lines that landed on that day and raw lacks; safe to run again.
 
-    What is brought in is refined by the next run of `refine`, as all that is new in raw.
+    The next run of `refine` refines the ingested lines, like all new raw records.
 
     Args:
         spark: The session.
@@ -35,23 +35,23 @@ def backfill(spark: SparkSession, lake: Lake, names: Names, landing: str, checkp
         day: The day of arrival, in UTC.
 
     Raises:
-        StageError: A topic's folder is not there, and then nothing is done.
+        StageError: A topic's folder does not exist; nothing is changed then.
     """
     lines = {entity: landed_lines(spark, f"{landing}/topics/{names.topic(entity)}", day) for entity in ENTITIES}
     for entity, landed in lines.items():
-        _judge_again(spark, lake, entity, checkpoints, day)
-        _bring_in(spark, lake, entity, landed.where(_arrived_on(day)), day)
+        _revalidate(spark, lake, entity, checkpoints, day)
+        _ingest_missing(spark, lake, entity, landed.where(_arrived_on(day)), day)
 
 
 def days_between(first: date, last: date) -> list[date]:
-    """Return every day from the first to the last; none where the last is earlier."""
+    """Return every day from the first to the last; none if the last is earlier."""
     return [first + _DAY * number for number in range((last - first).days + 1)]
 
 
-def _judge_again(spark: SparkSession, lake: Lake, entity: Entity, checkpoints: str, day: date) -> None:
+def _revalidate(spark: SparkSession, lake: Lake, entity: Entity, checkpoints: str, day: date) -> None:
     raw, started = lake.raw(entity), now()
     version = table_version(spark, raw)
-    # All of it was judged before: `settle` also takes back what the rules no longer accept.
+    # All rows were validated before: `settle` also removes those that the rules no longer accept.
     batch = Batch(f"{_STAGE} {day}", version, repeated=True)
     arrived = spark.read.option("versionAsOf", version).table(raw).where(_arrived_on(day))
     staging = staging_of(folder(checkpoints), _STAGE, entity)
@@ -60,15 +60,15 @@ def _judge_again(spark: SparkSession, lake: Lake, entity: Entity, checkpoints: s
             return
         run = settle(rows, lake, entity, batch, counts, started)
         delete_records(rows.where(~is_rejected()), lake.quarantine(entity))
-        # What lost against a newer record of its key was counted when it was judged first.
+        # Rows superseded by a newer record of their key were counted at their first validation.
         run = finished(replace(run, stage=_STAGE, rows_replaced=0))
         append_runs_once(spark, lake, [run], f"{_STAGE} {entity.name} {day}", version)
 
 
-def _bring_in(spark: SparkSession, lake: Lake, entity: Entity, landed: DataFrame, day: date) -> None:
+def _ingest_missing(spark: SparkSession, lake: Lake, entity: Entity, landed: DataFrame, day: date) -> None:
     raw = lake.raw(entity)
-    there = spark.table(raw).where(sf.col("origin") == Origin.S3).select("position")
-    lacking = with_first_arrival(landed, spark.table(raw)).join(there, "position", "left_anti")
+    existing = spark.table(raw).where(sf.col("origin") == Origin.S3).select("position")
+    lacking = with_first_arrival(landed, spark.table(raw)).join(existing, "position", "left_anti")
     if lacking.isEmpty():
         return
     version = table_version(spark, raw)

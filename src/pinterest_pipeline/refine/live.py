@@ -1,7 +1,7 @@
-"""The stream half as one: from Kinesis to raw, and on to clean and quarantine, in the same batch.
+"""The stream: from Kinesis to raw, and on to clean and quarantine, in the same batch.
 
-One query an entity does both. Two, of which one follows the other, would plan and commit twice as often, and a record
-would wait for both.
+One query per entity does both. Two queries in sequence would plan and commit twice as often, and a record would wait
+for both.
 """
 
 import shutil
@@ -34,25 +34,25 @@ from pinterest_pipeline.refine.merging import is_rejected, refine, settle
 from pinterest_pipeline.refine.rules import judge
 from pinterest_pipeline.refine.staging import staged, staging_of
 
-# The name from the time when these queries brought records to raw only: where they are in their streams stays valid.
+# The name from when these queries only wrote to raw: it keeps their checkpoints valid.
 _QUERIES = "ingest_kinesis"
 _FORMER_REFINE = "refine_kinesis"
 
 
 def catch_up(spark: SparkSession, lake: Lake, streams: Streams, checkpoints: str) -> None:
-    """Bring what is in the streams now to clean or quarantine, and end.
+    """Bring the streams' existing records to clean or quarantine, and end.
 
     Args:
         spark: The session.
         lake: Where the tables are.
-        streams: What to read.
+        streams: The streams.
         checkpoints: The folder with a checkpoint folder for each query.
 
     Raises:
         StageError: A query failed; it resumes where it stopped when it is started again.
     """
     place = folder(checkpoints)
-    _refine_what_is_left(spark, lake, checkpoints)
+    _refine_leftovers(spark, lake, checkpoints)
     with recorded(spark, lake, spool_of(place, _QUERIES)):
         run_to_end(_queries(spark, lake, streams, checkpoints, AVAILABLE_NOW))
 
@@ -65,15 +65,15 @@ def follow(
     interval_seconds: float,
     stop: Event | None = None,
 ) -> None:
-    """Bring what comes to clean or quarantine as it comes; returns when it is stopped.
+    """Bring new records to clean or quarantine continuously; returns when it is stopped.
 
     Args:
         spark: The session.
         lake: Where the tables are.
-        streams: What to read.
+        streams: The streams.
         checkpoints: The folder with a checkpoint folder for each query.
-        interval_seconds: Time between two batches of a query. A shorter one makes rows appear sooner, and makes more
-            and smaller files.
+        interval_seconds: Time between two batches of a query. A shorter one lowers latency, and creates more and
+            smaller files.
         stop: Set by another thread to end all queries.
 
     Raises:
@@ -81,26 +81,26 @@ def follow(
             again.
     """
     spool = spool_of(folder(checkpoints), _QUERIES)
-    _refine_what_is_left(spark, lake, checkpoints)
+    _refine_leftovers(spark, lake, checkpoints)
     with recorded(spark, lake, spool):
         queries = _queries(spark, lake, streams, checkpoints, Trigger(interval_seconds))
         run_until_stopped(queries, stop or Event(), upkeep=partial(flush, spark, lake, spool))
 
 
 def _queries(spark: SparkSession, lake: Lake, streams: Streams, checkpoints: str, trigger: Trigger) -> Iterator[Start]:
-    # Every stream is looked at before the first query starts: none is left running when another cannot start.
+    # Every stream is checked before the first query starts: none is left running if another cannot start.
     records = {entity: stream_records(spark, streams, entity) for entity in ENTITIES}
     for entity, rows in records.items():
         yield partial(_start, rows, lake, entity, checkpoints, trigger)
 
 
 def query_name(entity: Entity) -> str:
-    """Return the name that the query of an entity has in its session."""
+    """Return the name of an entity's query in its session."""
     return f"stream {Origin.KINESIS} {entity.name}"
 
 
 def _start(records: DataFrame, lake: Lake, entity: Entity, checkpoints: str, trigger: Trigger) -> StreamingQuery:
-    # Judged in the query's own plan, which is built once and not for every batch.
+    # Validated in the query's own plan, which is built once and not for every batch.
     return start_query(
         judge(records, entity),
         query_name(entity),
@@ -120,16 +120,18 @@ def _writer(lake: Lake, entity: Entity, checkpoints: Path) -> BatchWriter:
                 return
             named = rows.withColumn("batch_id", sf.lit(batch.name))
             append_once(named.select(*(column.name for column in RAW)), lake.raw(entity), batch.query, batch.number)
-            brought = replace(counts, rejected=0).put_into(Run("ingest", entity.name, batch.name, started), counts.rows)
-            ingested = finished(brought, counts)
+            all_kept = replace(counts, rejected=0).put_into(
+                Run("ingest", entity.name, batch.name, started), counts.rows
+            )
+            ingested = finished(all_kept, counts)
             refined = finished(settle(named, lake, entity, batch, counts, now()), counts)
             record(spool, batch, ingested, refined)
 
     return write
 
 
-def _refine_what_is_left(spark: SparkSession, lake: Lake, checkpoints: str) -> None:
-    """Refine what queries of an earlier version brought to raw and had not refined; from then on there is nothing."""
+def _refine_leftovers(spark: SparkSession, lake: Lake, checkpoints: str) -> None:
+    """Refine raw records that queries of an earlier version had not refined, once after the upgrade."""
     former = folder(checkpoints) / _FORMER_REFINE
     if former.is_dir():
         refine(spark, lake, checkpoints, Origin.KINESIS)

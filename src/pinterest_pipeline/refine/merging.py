@@ -1,8 +1,8 @@
-"""From raw to clean and quarantine: one way for every record, however it came.
+"""From raw to clean and quarantine: one path for every record, independent of its origin.
 
-A batch is judged once. Its newest record of every key is merged into the clean table, and what is not clean goes to
-quarantine with its reasons. Both writes can be repeated: one takes only newer records, the other only records that are
-not there. A batch that was cut off in the middle is simply done again.
+A batch is validated once. Its newest record of every key is merged into the clean table, and rejected records go to
+quarantine with their reasons. Both writes are idempotent: one accepts only newer records, the other only records that
+are not there yet. An interrupted batch is simply repeated.
 """
 
 from datetime import UTC, datetime
@@ -34,22 +34,22 @@ from pinterest_pipeline.refine.rules import EXTRA, REJECTIONS, judge
 from pinterest_pipeline.refine.staging import staged, staging_of
 
 IDENTITY = ("origin", "position")
-"""What makes two rows of raw or quarantine one record."""
+"""The columns that identify a record in raw and quarantine."""
 
 _BYTES_PER_BATCH = "256m"
 _ORDER = ("_arrived_at", "_position")
 _REPLAY = "replay"
-_MANY_ROWS = 50_000  # of a batch: from here on a look at its keys costs less than to sort its rows by them
+_MANY_ROWS = 50_000  # of a batch: from here on checking its keys costs less than sorting its rows by them
 
 
 def refine(spark: SparkSession, lake: Lake, checkpoints: str, origin: Origin) -> None:
-    """Bring what is new in the raw tables, and came this way, into clean or quarantine.
+    """Bring new records of one origin from the raw tables into clean or quarantine.
 
     Args:
         spark: The session.
         lake: Where the tables are.
         checkpoints: The folder with a checkpoint folder for each query.
-        origin: Which records: those of the other origin are another job's.
+        origin: The records' origin; another job refines the other one.
 
     Raises:
         StageError: A query failed; it resumes where it stopped when it is started again.
@@ -59,9 +59,9 @@ def refine(spark: SparkSession, lake: Lake, checkpoints: str, origin: Origin) ->
 
 
 def replay(spark: SparkSession, lake: Lake) -> None:
-    """Send everything in quarantine through refine again, after a rule was changed or a declaration grew.
+    """Refine everything in quarantine again, after a rule or the declaration was changed.
 
-    What is clean by now moves to the clean table, and loses there against a newer record of its key. The rest stays.
+    Records that are now clean move to the clean table, unless it has a newer record of their key. The rest stays.
 
     Args:
         spark: The session.
@@ -73,12 +73,12 @@ def replay(spark: SparkSession, lake: Lake) -> None:
 
 def _start(spark: SparkSession, lake: Lake, entity: Entity, checkpoints: str, origin: Origin) -> StreamingQuery:
     queries = f"refine_{origin}"
-    # Commits that remove rows (`erase`) are skipped: else they would end the query.
+    # Commits that delete rows (`erase`) are skipped: otherwise they would fail the query.
     options = {"maxBytesPerTrigger": _BYTES_PER_BATCH, "skipChangeCommits": "true"}
     raw = spark.readStream.options(**options).table(lake.raw(entity))
-    # A file holds records of one origin: by its statistics, one of the other origin is skipped and not read.
+    # A file holds records of one origin: by its statistics, files of the other origin are skipped.
     records = raw.where(sf.col("origin") == origin)
-    # Judged in the query's own plan, which is built once and not for every batch. Only quarantine needs the text again.
+    # Validated in the query's own plan, which is built once, not per batch. Only quarantine needs the text again.
     judged = judge(records, entity).withColumn("payload", sf.when(is_rejected(), sf.col("payload")))
     write = _writer(lake, entity, folder(checkpoints), queries)
     return start_query(
@@ -99,18 +99,18 @@ def _writer(lake: Lake, entity: Entity, checkpoints: Path, queries: str) -> Batc
 
 
 def settle(rows: DataFrame, lake: Lake, entity: Entity, batch: Batch, counts: Counts, started: datetime) -> Run:
-    """Bring a judged batch into clean and quarantine.
+    """Write a validated batch to clean and quarantine.
 
     Args:
-        rows: The judged rows, read from where they are kept.
+        rows: The staged rows.
         lake: Where the tables are.
-        entity: What the records are.
+        entity: The records' entity.
         batch: The batch.
-        counts: What the rows are; there is at least one.
-        started: When the batch was begun.
+        counts: The counts of the rows, of which there is at least one.
+        started: When the batch was started.
 
     Returns:
-        What was done, up to its end.
+        The run, not finished yet.
     """
     if counts.rejected or batch.repeated:
         _quarantine(rows, lake.quarantine(entity), batch)
@@ -121,20 +121,20 @@ def settle(rows: DataFrame, lake: Lake, entity: Entity, batch: Batch, counts: Co
         unique = counts.rows >= _MANY_ROWS and not _has_repeated_keys(rows, entity)
         kept = merge_newest(rows, lake, entity, batch.name, unique=unique)
     if batch.repeated:
-        # Counted in the table, since an earlier attempt may have brought them in.
+        # Counted in the table, since an earlier attempt may have added them.
         clean = rows.sparkSession.table(lake.clean(entity))
         kept = clean.where(sf.col(FIRST_BATCH) == batch.name).count()
     return counts.put_into(Run("refine", entity.name, batch.name, started), kept)
 
 
 def _has_repeated_keys(judged: DataFrame, entity: Entity) -> bool:
-    """Look whether any key is there twice, which reads one column; to sort the rows by key moves all of them."""
+    """Return whether any key occurs twice, which reads one column; sorting the rows by key moves all of them."""
     keys = judged.where(~is_rejected()).groupBy(entity.clean[0].name).count()
     return not keys.where("count > 1").isEmpty()
 
 
 def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str, *, unique: bool = False) -> int:
-    """Merge the clean rows of a batch: one row a key, and the newest arrival wins.
+    """Merge the clean rows of a batch: one row per key, the newest arrival wins.
 
     Args:
         judged: What `judge` made of raw or quarantined records.
@@ -178,7 +178,7 @@ def _merged(spark: SparkSession, statement: str, **sources: DataFrame) -> Row:
 
 
 def _in_format(name: str) -> str:
-    """Return a name as a format string shows it: its braces stand for themselves."""
+    """Return a name escaped for a format string, with its braces doubled."""
     return name.replace("{", "{{").replace("}", "}}")
 
 
@@ -187,7 +187,7 @@ def _order(table: str) -> str:
 
 
 def is_rejected() -> Column:
-    """Say whether a judged row is not clean."""
+    """Return whether a validated row is rejected."""
     return sf.size(REJECTIONS) > 0
 
 
@@ -197,7 +197,7 @@ def _quarantine(judged: DataFrame, quarantine: str, batch: Batch) -> None:
     A merge by identity, not an append tied to the batch's number: a batch that failed may be judged by other rules
     when it is done again. What these reject must not be skipped, and what they accept must not stay.
     """
-    # A file that was written again brings its lines again (docs/decisions/0012), perhaps within one batch.
+    # A rewritten file repeats its lines (docs/decisions/0012), possibly within one batch.
     rejected = judged.where(is_rejected()).dropDuplicates([*IDENTITY]).withColumn("refined_in", sf.lit(batch.name))
     rejected = rejected.withColumn("reasons", sf.col(f"{REJECTIONS}.text"))
     rows = rejected.select(*(column.name for column in QUARANTINE)).alias("new")
@@ -208,7 +208,7 @@ def _quarantine(judged: DataFrame, quarantine: str, batch: Batch) -> None:
 
 
 def _take_back(judged: DataFrame, lake: Lake, entity: Entity, batch: Batch) -> None:
-    """Take back what an earlier attempt of the batch merged and this one, by other rules, rejects.
+    """Remove rows that an earlier attempt of the batch merged and this one, by other rules, rejects.
 
     The newest record of the key that stands takes its place; raw has it. Until then the row is marked as older than
     any record, which also tells an attempt that is cut off in here where to go on.
@@ -251,7 +251,7 @@ def _replay(spark: SparkSession, lake: Lake, entity: Entity) -> None:
 def delete_records(records: DataFrame, table: str) -> None:
     """Delete records from raw or quarantine.
 
-    A merge, since Delta's log keeps the condition of a DELETE as text.
+    By a merge, since Delta's log stores the condition of a DELETE as text.
 
     Args:
         records: The records, by origin and position.
@@ -262,7 +262,7 @@ def delete_records(records: DataFrame, table: str) -> None:
 
 
 def _first_brought_by_replay(released: DataFrame, lake: Lake, entity: Entity) -> int:
-    """Count the keys that these records brought first, in this replay or in one that was cut off after its merge."""
+    """Count the keys that these records inserted, in this replay or in one interrupted after its merge."""
     key, target = entity.clean[0].name, lake.clean(entity)
     clean = released.sparkSession.table(target).where(sf.col(FIRST_BATCH).endswith(f"/{_REPLAY}"))
     records = released.select(key, sf.col("arrived_at").alias(_ORDER[0]), sf.col("position").alias(_ORDER[1]))

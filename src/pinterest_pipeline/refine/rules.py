@@ -1,7 +1,7 @@
-"""From a record's text to a clean row, or to every reason why it is none: built-in column functions only.
+"""Validates records: a record's text becomes a clean row or every reason for its rejection; built-in functions only.
 
-The record is parsed once, into a map of texts, which accepts any JSON object and keeps fields that nobody declared.
-Every field is then read by the rule of its kind, so that one bad field does not hide another.
+The record is parsed once, into a map of texts, which accepts any JSON object and keeps undeclared fields. Every field
+is then read by the rule of its kind, so that one invalid field does not hide another.
 """
 
 import re
@@ -25,23 +25,23 @@ _WHITE_SPACE = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205
 )
 _NUMBER = r"^-?\d+(\.\d+)?([eE][+-]?\d{1,3})?$"
 _COUNT = r"^\d{1,12}(\.\d{1,9})?\s?[kKmM]?$"
-_MOMENT = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?$"
+_TIMESTAMP = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?$"
 _ZONE = r"(Z|[+-]\d\d:\d\d)$"
-_OBJECT_AND_GUARD = 2  # elements of the array that a record is read in
-_SHOWN = 80  # characters of a wrong value that a reason quotes
+_OBJECT_AND_GUARD = 2  # elements of the array that a record is parsed in
+_SHOWN = 80  # characters of an invalid value quoted in a reason
 
 
 def parsed_record(payload: Column) -> Column:
-    """Read a record's text as a JSON object with a guard behind it.
+    """Parse a record's text as a JSON object followed by a guard.
 
-    A JSON parser stops at the end of the first value, so text behind it would pass unseen. The record is therefore
-    read as the first of two elements of an array: what stands behind it breaks the array, unless it ends the array.
+    A JSON parser stops at the end of the first value, so trailing text would pass unnoticed. The record is therefore
+    parsed as the first of two elements of an array: trailing text breaks the array, unless it ends the array.
 
     Args:
         payload: The record's text.
 
     Returns:
-        An array of two maps, the record and the guard; NULL or of another size where the text is not one JSON object.
+        An array of two maps, the record and the guard; NULL or of another size if the text is not one JSON object.
     """
     return sf.from_json(
         sf.concat(sf.lit("["), payload, sf.lit(",{}]")),
@@ -51,12 +51,12 @@ def parsed_record(payload: Column) -> Column:
 
 
 def record_fields(parsed: Column) -> Column:
-    """Return a map from each field's name to its value as text; NULL where the record is not one JSON object."""
+    """Return a map from each field's name to its value as text; NULL if the record is not one JSON object."""
     return sf.when(sf.size(parsed) == _OBJECT_AND_GUARD, sf.element_at(parsed, 1))
 
 
 def _is_plain(payload: Column) -> Column:
-    """Say whether a space is the only white space in a record's texts: it is ASCII, and escapes nothing."""
+    """Return whether a space is the only white space possible in a record's texts: ASCII without escapes."""
     return (sf.length(payload) == sf.octet_length(payload)) & ~payload.contains("\\")
 
 
@@ -66,11 +66,11 @@ def trimmed_text(value: Column, column: SourceColumn, is_plain: Column | None = 
     Args:
         value: The field's text.
         column: Its declaration.
-        is_plain: Whether a space is the only white space that can be in it, where that is known.
+        is_plain: Whether a space is the only white space it can have, if known.
     """
     trimmed = sf.btrim(value, sf.lit(_WHITE_SPACE))
     if is_plain is not None:
-        # To trim a set of characters takes ten times as long as to trim spaces.
+        # Trimming a set of characters takes ten times as long as trimming spaces.
         trimmed = sf.when(is_plain, sf.trim(value)).otherwise(trimmed)
     if column.prefix:
         white = f"[{_WHITE_SPACE}]"
@@ -79,64 +79,64 @@ def trimmed_text(value: Column, column: SourceColumn, is_plain: Column | None = 
 
 
 def present_text(trimmed: Column, column: SourceColumn) -> Column:
-    """Return a trimmed text, NULL where it is missing: empty, or one of the column's own markers."""
+    """Return a trimmed text; NULL if it is missing: empty, or one of the column's markers."""
     return sf.when(~trimmed.isin("", *column.missing), trimmed)
 
 
-def whole_number(text: Column) -> Column:
-    """Return the text as a whole number (BIGINT), NULL where it is none; 36.0 is one, since pandas writes it so."""
+def integer(text: Column) -> Column:
+    """Return the text as an integer (BIGINT), else NULL; 36.0 is one, as pandas writes it."""
     number = real_number(text)
     return sf.when(number == sf.floor(number), number.try_cast("BIGINT"))
 
 
 def flag(text: Column) -> Column:
-    """Return `true` and `1` as 1, `false` and `0` as 0 (BIGINT); NULL where the text is none of them."""
-    number = sf.when(text == "true", 1).when(text == "false", 0).otherwise(whole_number(text))
+    """Return `true` and `1` as 1, `false` and `0` as 0 (BIGINT); NULL for any other text."""
+    number = sf.when(text == "true", 1).when(text == "false", 0).otherwise(integer(text))
     return sf.when(number.isin(0, 1), number)
 
 
 def real_number(text: Column) -> Column:
-    """Return the text as a DOUBLE, NULL where it is not a decimal number as JSON writes it."""
+    """Return the text as a DOUBLE; NULL if it is not a decimal number in JSON's syntax."""
     return sf.when(text.rlike(_NUMBER), text.try_cast("DOUBLE"))
 
 
 def count(text: Column) -> Column:
-    """Return `766`, `217k` or `1.2M` as a whole number (BIGINT), halves rounded up; NULL where the text is none."""
+    """Return `766`, `217k` or `1.2M` as an integer (BIGINT), halves rounded up; NULL for any other text."""
     unit = sf.lower(sf.right(text, sf.lit(1)))
     digits = sf.regexp_replace(text, r"\s?[kKmM]$", "").try_cast("DECIMAL(21, 9)")
     scale = sf.when(unit == "k", 1_000).when(unit == "m", 1_000_000).otherwise(1)
     return sf.when(text.rlike(_COUNT), sf.round(digits * scale).cast("BIGINT"))
 
 
-def moment(text: Column) -> Column:
-    """Return the text as a TIMESTAMP, NULL where it is none; without a zone it is UTC, whatever the session's is."""
+def timestamp(text: Column) -> Column:
+    """Return the text as a TIMESTAMP, else NULL; without a zone it is UTC, regardless of the session's time zone."""
     zoned = sf.when(text.rlike(_ZONE), text).otherwise(sf.concat(text, sf.lit("Z")))
-    return sf.when(text.rlike(_MOMENT), zoned.try_cast("TIMESTAMP"))
+    return sf.when(text.rlike(_TIMESTAMP), zoned.try_cast("TIMESTAMP"))
 
 
 _READERS: dict[Kind, Callable[[Column], Column]] = {
-    Kind.INTEGER: whole_number,
+    Kind.INTEGER: integer,
     Kind.FLAG: flag,
     Kind.REAL: real_number,
     Kind.TEXT: lambda text: text,
     Kind.COUNT: count,
-    Kind.TIMESTAMP: moment,
+    Kind.TIMESTAMP: timestamp,
 }
 
 
 def judge(records: DataFrame, entity: Entity) -> DataFrame:
-    """Read every record: its clean row, the fields nobody declared and the reasons why it is not clean.
+    """Validate every record: its clean row, undeclared fields and the reasons for its rejection.
 
     Args:
         records: Rows with a `payload`.
-        entity: What the records are.
+        entity: The records' entity.
 
     Returns:
-        The same rows with the entity's clean columns, `_extra` (NULL where there is none) and `rejections`: an array of
-        structs of rule, column and text, empty where the row is clean.
+        The same rows with the entity's clean columns, `_extra` (NULL without undeclared fields) and `rejections`: an
+        array of structs of rule, column and text, empty if the row is clean.
     """
     source = entity.source
-    # A column a step: what two later expressions refer to is computed once only if it has a step of its own.
+    # One step per column: an expression used by two later ones is computed once only in a step of its own.
     parsed = records.withColumns({_PARSED: parsed_record(sf.col("payload")), _IS_PLAIN: _is_plain(sf.col("payload"))})
     fields = parsed.withColumn(_FIELDS, record_fields(sf.col(_PARSED)))
     named = fields.withColumn(_IS_AS_DECLARED, _is_as_declared(entity))
@@ -151,8 +151,8 @@ def judge(records: DataFrame, entity: Entity) -> DataFrame:
         _rejections(entity).alias(REJECTIONS),
     )
     # One row from each row, by a generator: the optimizer would push a filter on the reasons down through plain
-    # projections, and so parse every record again for each field that the filter looks at. What a generator computes
-    # itself is interpreted, so it only spreads out what a step before it has computed.
+    # projections, and so parse every record again for each field in the filter. Expressions inside a generator are
+    # interpreted, so it only expands what the step before it has computed.
     judged = values.withColumn(_VERDICT, verdict)
     return judged.select(*records.columns, sf.inline(sf.array(_VERDICT)))
 
@@ -188,7 +188,7 @@ def _extra(entity: Entity) -> Column:
 
 
 def _is_as_declared(entity: Entity) -> Column:
-    """Say whether a record has just the declared fields in their order, as nearly all have: one quick comparison."""
+    """Return whether a record has exactly the declared fields in order, as nearly all have: one fast comparison."""
     return sf.map_keys(sf.col(_FIELDS)) == sf.array(*(sf.lit(column.name) for column in entity.source))
 
 
@@ -206,7 +206,7 @@ def _rejections(entity: Entity) -> Column:
 
 
 def _rejection(column: SourceColumn, *, is_key: bool) -> Column:
-    """Return what is wrong with the field, NULL where it is right."""
+    """Return the field's rejection; NULL if it is valid."""
     name, text, value = column.name, sf.col(_text(column.name)), sf.col(_value(column.name))
     raw = sf.element_at(sf.col(_FIELDS), name)
     unread = value.isNull() | _is_nested(name, text) if column.kind is Kind.TEXT else value.isNull()
@@ -234,7 +234,7 @@ def _limits(column: SourceColumn) -> tuple[Rule, str, Column] | None:
 
 
 def _is_nested(name: str, text: Column) -> Column:
-    """Tell an object or array from a text that only looks like one; only such texts cost a second parse."""
+    """Return whether a field is an object or array, not a text like one; only such texts are parsed a second time."""
 
     def reads_as(kind: str) -> Column:
         record = sf.from_json(sf.col("payload"), f"`{name}` {kind}")
@@ -245,8 +245,8 @@ def _is_nested(name: str, text: Column) -> Column:
     )
 
 
-def _broken(rule: Rule, name: str, said: Column) -> Column:
-    text = sf.concat(sf.lit(f"{name}: "), said)
+def _broken(rule: Rule, name: str, message: Column) -> Column:
+    text = sf.concat(sf.lit(f"{name}: "), message)
     return sf.struct(sf.lit(rule).alias("rule"), sf.lit(name).alias("column"), text.alias("text"))
 
 

@@ -1,6 +1,6 @@
-"""A judged batch on disk, for as long as it is being written to the tables.
+"""Stages a validated batch on disk while it is written to the tables.
 
-Counts, quarantine and clean come from one result, and serverless compute has no cache to keep it in.
+Counts, quarantine and clean use one result, and serverless compute has no cache for it.
 """
 
 import shutil
@@ -17,16 +17,16 @@ from pinterest_pipeline.lake.paths import literal_path
 from pinterest_pipeline.lake.runs import Counts
 
 STAGED = "judged"
-"""The folder of all judged batches, beside the checkpoints."""
+"""The folder of all staged batches, beside the checkpoints."""
 
 
 def staging_of(checkpoints: Path, queries: str, entity: Entity) -> Path:
-    """Return the folder of one query's judged batches.
+    """Return the folder of one query's staged batches.
 
     Args:
         checkpoints: The folder of all checkpoints.
         queries: The folder of the query's checkpoint in it.
-        entity: What the query's records are.
+        entity: The entity of the query's records.
     """
     return checkpoints / STAGED / queries / entity.name
 
@@ -35,13 +35,13 @@ def staging_of(checkpoints: Path, queries: str, entity: Entity) -> Path:
 def staged(rows: DataFrame, folder: Path, batch: Batch, rejected: Column) -> Iterator[tuple[DataFrame, Counts]]:
     """Compute the rows of a batch once, and keep them in a folder while the block runs.
 
-    Every attempt has a folder of its own: one that is still alive although another has taken its place cannot
-    overwrite what that one reads. They hold records, so they are removed at the end, and what attempts that were killed
-    left goes when the next batch begins.
+    Every attempt has a folder of its own: one that still runs after another has replaced it cannot overwrite that one's
+    files. The folders hold records, so they are removed at the end; those of killed attempts are removed when the next
+    batch starts.
 
     Args:
-        rows: The batch's rows, judged.
-        folder: The query's folder for this.
+        rows: The batch's validated rows.
+        folder: The query's staging folder.
         batch: The batch.
         rejected: Whether a row is rejected.
 
