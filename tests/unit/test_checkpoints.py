@@ -67,7 +67,8 @@ def test_names_of_batches_differ_in_front_where_deltas_statistics_look() -> None
 
 def test_a_volume_that_is_no_folder_here_is_refused_before_a_query_starts() -> None:
     with pytest.raises(
-        StageError, match=r"see the volume /Volumes/main/pinterest/checkpoints as a folder; run this in"
+        StageError,
+        match=r"expected the volume /Volumes/main/pinterest/checkpoints to be mounted as a folder; run this in",
     ):
         visible_folder("dbfs:/Volumes/main/pinterest/checkpoints/ingest_s3/pin")
 
