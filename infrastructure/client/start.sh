@@ -1,20 +1,20 @@
 #!/bin/bash
 #
-# Makes a machine the pipeline's door to Kafka: Java, Kafka's command-line tools, the library that signs in to MSK with
-# the machine's role, the three topics, and Confluent's REST proxy as a service.
+# Sets up the REST proxy's machine: Java, Kafka's command-line tools, the library that signs in to MSK with the machine's
+# role, the three topics, and Confluent's REST proxy as a service.
 #
-# Runs as root on Amazon Linux 2023 (arm64 or x86_64) at first boot, and needs no way to the internet: packages come
-# from Amazon's repositories and archives from the deployment's bucket, both through S3's gateway endpoint. Nobody gives
-# it a secret: the machine's role is all it has. Safe to run again: what is as it should be stays untouched, and a
-# running proxy is restarted only when one of its files has changed.
+# Runs as root on Amazon Linux 2023 (arm64 or x86_64) at first boot, and needs no access to the internet: packages
+# come from Amazon's repositories and archives from the deployment's bucket, both through S3's gateway endpoint. It has no
+# secret, only the machine's role. Safe to run again: correct files are not changed, and a running proxy is restarted only
+# when one of its files has changed.
 #
-# It is told by the environment variables below. Ends with 0 when the proxy answers, else with one line that says what
-# failed and what to look at.
+# Settings are the environment variables below. Exits with 0 when the proxy answers, else with one line that names the
+# failure and where to look.
 
 set -Eeuo pipefail
 umask 022
 
-# Where the bucket and the brokers are.
+# The region of the bucket and the brokers.
 readonly AWS_REGION=${AWS_REGION:-}
 # The bucket that holds the archives, and their keys, each archives/<sha256>/<file name>.
 readonly ARTIFACTS_BUCKET=${ARTIFACTS_BUCKET:-}
@@ -23,7 +23,7 @@ readonly IAM_JAR_KEY=${IAM_JAR_KEY:-}
 readonly CONFLUENT_ARCHIVE_KEY=${CONFLUENT_ARCHIVE_KEY:-}
 # The listeners with IAM authentication: host:port, separated by commas.
 readonly BOOTSTRAP_BROKERS=${BOOTSTRAP_BROKERS:-}
-# The topics are <PREFIX>.pin, <PREFIX>.geo and <PREFIX>.user. One that is there already stays as it is.
+# The topics are <PREFIX>.pin, <PREFIX>.geo and <PREFIX>.user. An existing topic is not changed.
 readonly PREFIX=${PREFIX:-}
 readonly PARTITIONS=${PARTITIONS:-}
 readonly REPLICATION_FACTOR=${REPLICATION_FACTOR:-}
@@ -32,7 +32,7 @@ readonly RETENTION_HOURS=${RETENTION_HOURS:-}
 readonly LOG_GROUP=${LOG_GROUP:-}
 # Where the proxy listens.
 readonly PROXY_PORT=${PROXY_PORT:-8082}
-# A folder in front of every path that is written, for the tests.
+# A folder before every path that is written, for the tests.
 readonly ROOT=${ROOT:-}
 
 readonly JAVA=java-17-amazon-corretto-headless
@@ -55,7 +55,7 @@ die() {
   exit 1
 }
 
-# A command failed that nothing else deals with. In a subshell the same failure is told once more by its parent.
+# A command failed without a handler. In a subshell the parent reports the same failure.
 stopped() {
   local status=$1 line=$2
   if [[ ${BASH_SUBSHELL} -eq 0 ]]; then
@@ -76,7 +76,7 @@ attempt() {
   done
 }
 
-# Whatever passes is safe in a properties file, a unit file and a command line.
+# An accepted value is safe in a properties file, a unit file and a command line.
 need() {
   local name=$1 pattern=$2 looks=$3 value=${!1}
   [[ ${value} =~ ^(${pattern})$ ]] || die "${name} must be ${looks}; got ${value@Q}"
@@ -109,8 +109,8 @@ check_machine() {
   flock --nonblock 9 || die "another run of start.sh is under way; wait for it"
 }
 
-# The image is locked to the packages of its day, so the newest release is asked for. Only at first boot, when nothing
-# runs that an update could break: later on a machine gets new packages by being replaced.
+# The image is locked to the packages of its date, so the newest release is requested. Only at first boot, when nothing
+# runs that an update could break: later a machine gets new packages by being replaced.
 install_packages() {
   if rpm --query --quiet "${JAVA}" "${AGENT}"; then
     return
@@ -121,7 +121,7 @@ install_packages() {
   attempt 3 dnf --assumeyes --quiet --releasever=latest install "${JAVA}" "${AGENT}"
 }
 
-# Before anything else can fail: what this script says goes there too. A machine that cannot send its logs still serves.
+# First, so that this script's output is sent too. A machine that cannot send its logs still serves.
 send_logs() {
   local before='' now begin=start
   if [[ -e ${ROOT}${AGENT_SETTINGS} ]]; then
@@ -170,8 +170,8 @@ make_user() {
   say "made the user ${SERVICE}"
 }
 
-# Puts an archive's content where its checksum says, and a link to it where everybody looks. The content comes by one
-# rename, so a run that was killed leaves nothing that looks whole.
+# Puts an archive's content into a folder named after its checksum, with a link to it. The content appears by one rename,
+# so a run that was killed leaves nothing that looks complete.
 install_archive() {
   local key=$1 link=$2
   local file=${key##*/} sha256=${key#archives/}
@@ -207,7 +207,7 @@ fetch() {
   fi
 }
 
-# Keeps a file that has this content already as it is.
+# Does not write a file that has this content already.
 put() {
   local path=$1 new=${ROOT}$1.new
   doing="cannot write ${path}"
@@ -239,7 +239,7 @@ write_client_settings() {
   put "${SETTINGS}/client.properties" <<END
 # Written by start.sh. For Kafka's own tools: --command-config ${SETTINGS}/client.properties
 ${signing}
-# Brokers that do not answer are given up soon, and asked again by whoever waits for them.
+# Requests to brokers time out soon; callers that wait for the brokers retry.
 request.timeout.ms=10000
 default.api.timeout.ms=20000
 END
@@ -255,12 +255,12 @@ listeners=http://0.0.0.0:${PROXY_PORT}
 bootstrap.servers=${BOOTSTRAP_BROKERS}
 schema.registry.url=
 
-# Whoever reaches the proxy acts with the machine's role, so it offers what the pipeline uses and nothing else: what it
-# is alive by, what topics there are, and JSON into a topic. The S3 sink stops at a record that is not JSON.
+# Clients of the proxy act with the machine's role, so it offers only what the pipeline uses: a health check, the topics,
+# and JSON into a topic. The S3 sink stops at a record that is not JSON.
 api.v3.enable=false
 api.endpoints.allowlist=api.v2.root.get,api.v2.topics.list,api.v2.topics.get,api.v2.produce-to-topic.json
 
-# As many large requests at once as fit into the memory.
+# As many concurrent large requests as fit into the memory.
 thread.pool.max=64
 server.connection.limit=1024
 
@@ -269,14 +269,14 @@ client.client.id=${PREFIX}-kafka-rest
 client.request.timeout.ms=10000
 admin.default.api.timeout.ms=20000
 
-# A record counts as taken when every replica in sync has it. The proxy does not do idempotent producing: one request
-# under way keeps a retry from passing a later record by.
+# A record is accepted when every in-sync replica has it. The proxy has no idempotent producer: one request in flight
+# keeps a retry from overtaking a later record.
 producer.acks=all
 producer.max.in.flight.requests.per.connection=1
 producer.compression.type=lz4
 producer.batch.size=131072
 producer.linger.ms=5
-# API Gateway waits 29 seconds: every record's fate is known before.
+# API Gateway waits 29 seconds: every record's result is known before.
 producer.max.block.ms=5000
 producer.delivery.timeout.ms=20000
 END
@@ -318,7 +318,7 @@ User=${SERVICE}
 Group=${SERVICE}
 Environment=AWS_REGION=${AWS_REGION}
 Environment=CLASSPATH=${IAM_JAR}
-# Out of memory, a proxy that starts afresh is better than one that limps. No JMX agent, no files of the JVM's.
+# Out of memory, a restarted proxy is better than a failing one. No JMX agent, no files of the JVM's.
 Environment="KAFKAREST_HEAP_OPTS=-XX:MaxRAMPercentage=60 -XX:+ExitOnOutOfMemoryError"
 Environment=KAFKAREST_JMX_OPTS=-XX:-UsePerfData
 Environment=KAFKAREST_LOG4J_OPTS=-Dlog4j2.configurationFile=${SETTINGS}/log4j2.properties
@@ -329,13 +329,13 @@ TimeoutStopSec=30
 # Makes /var/log/kafka-rest, and names it in LOGS_DIRECTORY.
 LogsDirectory=${SERVICE}
 LogsDirectoryMode=0750
-# How a JVM ends that was asked to.
+# The exit status of a JVM after SIGTERM.
 SuccessExitStatus=143
 LimitNOFILE=65536
 TasksMax=512
 MemoryMax=80%
 
-# It reads its files and talks to the network; the rest of the machine is not its business.
+# It reads its files and uses the network; the rest of the machine is closed to it.
 AmbientCapabilities=
 CapabilityBoundingSet=
 LockPersonality=yes
@@ -374,7 +374,7 @@ make_topics() {
     --bootstrap-server "${BOOTSTRAP_BROKERS}" --command-config "${ROOT}${SETTINGS}/client.properties"
   )
   until there=$("${tool[@]}" --list); do
-    # The tool says why in its first line, on standard output.
+    # The tool prints the reason in its first line, on standard output.
     there=${there%%$'\n'*}
     tries=$((tries - 1))
     [[ ${tries} -gt 0 ]] || die "no broker of ${BOOTSTRAP_BROKERS} lists its topics (${there:-it said nothing});" \
@@ -394,8 +394,8 @@ make_topics() {
   done
 }
 
-# Compares with what the proxy was last started with, not with what this run has written: a run that was cut off in
-# between has written, and not restarted.
+# Compares with the files of the proxy's last start, not with those that this run has written: an interrupted run has
+# written files and not restarted the proxy.
 start_proxy() {
   local started=${ROOT}${INSTALLED}/started before='' now
   doing="cannot start ${SERVICE}; see systemctl status ${SERVICE}"

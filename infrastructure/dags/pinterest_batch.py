@@ -1,12 +1,12 @@
 """The DAG `pinterest_batch`: Airflow starts the Databricks job of the batch half, waits for it, and checks what it did.
 
-The job runs whole, in one task. Its tasks, their order, retries and compute belong to the bundle
+The whole job runs in one task. Its tasks, their order, retries and compute belong to the bundle
 (`resources/batch.job.yml`); a copy of them as Airflow tasks would be a second declaration, and a job of its own in the
-workspace. What Airflow must know of them is `TASKS`, and every run that ends is held against it.
+workspace. What Airflow must know of them is `TASKS`, and every finished run is compared with it.
 
-One DAG run is one run of the job: the idempotency token is made of the DAG run's id, so whatever is tried again (a
-lost answer, a dead worker, a restarted Airflow, a cleared task) finds the run that is there, and repairs it where it
-failed. Nothing here asks the metadata database or a secret while the file is parsed, which is every few seconds.
+One DAG run is one run of the job: the idempotency token is made of the DAG run's id, so every retry (after a
+lost response, a dead worker, a restart of Airflow, a cleared task) finds the existing run, and repairs it where it
+failed. Parsing this file, every few seconds, reads neither the metadata database nor a secret.
 """
 
 import logging
@@ -40,7 +40,7 @@ files in the landing bucket to the answers.
 
 - `run` finds the job by its name, starts it and looks at it every minute, holding no worker in between. It repairs a
   run that failed, and checks in the end that each of the job's tasks ran, behind the one before it, and succeeded.
-- `stop` ends the job's run if it still goes on, as after *Mark as failed*.
+- `stop` cancels the job's run if it is still running, as after *Mark as failed*.
 
 **Before it is switched on.** Airflow and the bundle must not both start the job: deploy the bundle with
 `BUNDLE_VAR_schedule_status=PAUSED`. The connection `databricks_default` holds the workspace's address and the client
@@ -70,8 +70,8 @@ class RunJobOperator(BaseOperator):
     template_fields = ("job_name", "idempotency_token")
     job_name = NAME_OF_JOB
     idempotency_token = ONE_DAG_RUN
-    # Airflow sees within five seconds that a process has ended. Of a task that goes on before, it believes that it was
-    # killed, and tries it again.
+    # Airflow detects within five seconds that a process has ended. A task that resumes before that looks killed, and is
+    # retried.
     pause = timedelta(minutes=1)
 
     def execute(self, context: "Context") -> None:
@@ -91,9 +91,9 @@ class RunJobOperator(BaseOperator):
         self._look(context, job_run)
 
     def go_on(self, context: "Context", event: object, *, job_run: int, repaired: bool, attempt: int) -> None:
-        """Look again, once the trigger has waited until the time that its event tells."""
+        """Check again, after the trigger has waited."""
         self.log.info("waited until %s", event)
-        # Of a deferred task that has failed, Airflow 3.0 takes up the last step again and calls that a new attempt.
+        # For a failed deferred task, Airflow 3.0 resumes the last step and counts that as a new attempt.
         if attempt == context["ti"].try_number:
             self._look(context, job_run, repaired=repaired)
         else:
@@ -129,24 +129,24 @@ class RunJobOperator(BaseOperator):
 
 
 def hook() -> DatabricksHook:
-    """Return what speaks to Databricks: for half a minute it calls again where it is refused for being too busy."""
+    """Return the hook for Databricks, which retries throttled calls for half a minute."""
     return DatabricksHook(retry_limit=6, caller="pinterest_batch")
 
 
 def last_attempts(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return a run's tasks by key; one that was tried again, or repaired, is there once for each attempt."""
+    """Return a run's tasks by key; one that was retried or repaired appears once for each attempt."""
     attempts = sorted(run.get("tasks", []), key=lambda each: each.get("attempt_number", 0))
     return {each["task_key"]: each for each in attempts}
 
 
 def result(attempt: dict[str, Any]) -> str | None:
-    """Return what an attempt at a task ended as."""
+    """Return the result of an attempt at a task."""
     ended: str | None = attempt.get("state", {}).get("result_state")
     return ended
 
 
 def faults(run: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a finished run: tasks that are missing, unknown, out of order or did not succeed."""
+    """Return the faults of a finished run: tasks that are missing, unknown, out of order or did not succeed."""
     last = last_attempts(run)
     order = {key: [need["task_key"] for need in each.get("depends_on", [])] for key, each in last.items()}
     expected = dict(zip(TASKS, ([], *([key] for key in TASKS)), strict=False))
@@ -155,7 +155,7 @@ def faults(run: dict[str, Any]) -> list[str]:
 
 
 def report(context: "Context") -> None:
-    """Say in one line that a DAG run failed or missed its deadline."""
+    """Log in one line that a DAG run failed or missed its deadline."""
     # Airflow 3.0 has neither the SLAs of 2 nor the deadline alerts of 3.1. What it has is a limit for the DAG run,
     # checked by the scheduler, and this callback, run by the DAG processor: into its log, and so into CloudWatch.
     logging.getLogger(__name__).error(
@@ -194,14 +194,14 @@ with DAG(
 
     @task
     def stop() -> None:
-        """Cancel the job's run if it still goes on.
+        """Cancel the job's run if it is still running.
 
-        Airflow 3.0 has no way to tell a waiting task that it was marked as failed, so nobody else would.
+        Airflow 3.0 cannot notify a deferred task that it was marked as failed, so nothing else cancels the run.
         """
         job_run = get_current_context()["ti"].xcom_pull(task_ids=run.task_id, key=JOB_RUN)
         if job_run is not None and not hook().get_run_state(job_run).is_terminal:
             hook().cancel_run(job_run)
 
-    # A teardown: it runs whatever became of `run`, is not skipped when the whole DAG run is marked as failed, and does
-    # not decide what the DAG run ends as.
+    # A teardown: it runs after every result of `run`, is not skipped when the whole DAG run is marked as failed, and
+    # does not decide the DAG run's result.
     run >> stop().as_teardown()

@@ -83,7 +83,7 @@ def follows_settings(stack: str, parameter: str) -> bool:
     if parameter in REFUSED | {"Prefix"}:
         return False
     (declared,) = (one for one in STACKS if one.name == stack)
-    if parameter in {*declared.told(Settings()), *_UPLOADS, *LATER}:
+    if parameter in {*declared.from_settings(Settings()), *_UPLOADS, *LATER}:
         return True
     return any(_output_follows(one.name, parameter) for one in STACKS if parameter in one.template.outputs)
 

@@ -113,7 +113,7 @@ def download(archive: Archive, folder: Path, http: httpx.Client, progress: Progr
 
 
 def upload(archive: Archive, file: Path, bucket: str, s3: S3Client, progress: Progress) -> str:
-    """Put an archive into the bucket and return its key; it is there whole, or not at all.
+    """Put an archive into the bucket atomically and return its key.
 
     Raises:
         SettingsError: There are no credentials.
@@ -136,7 +136,7 @@ def upload(archive: Archive, file: Path, bucket: str, s3: S3Client, progress: Pr
 def provide(
     archives: Iterable[Archive], folder: Path, bucket: str, http: httpx.Client, s3: S3Client, progress: Progress
 ) -> Mapping[str, str]:
-    """Bring all archives into the bucket; what is there already is neither downloaded nor uploaded.
+    """Bring all archives into the bucket; existing ones are neither downloaded nor uploaded.
 
     Returns:
         The key of each archive by its name.

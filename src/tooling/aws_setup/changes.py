@@ -63,7 +63,7 @@ class StackSpec:
 
     Attributes:
         stack: Its full name.
-        kind: Whether it is there already.
+        kind: Whether it exists already.
         template: Its template.
         values: Its parameters.
         tags: Its tags, and those of all that is in it.
@@ -160,7 +160,7 @@ def drop(client: CloudFormationClient, change_set: ChangeSet) -> None:
 
 
 def _drop_empty_stack(client: CloudFormationClient, stack: str) -> None:
-    """Delete a stack that is nothing but change sets, and has none: somebody else may be about to make it."""
+    """Delete a stack that has no resources and no change sets: another process may be about to create it."""
     state = state_of(client, stack)
     if state and state.status in NEW and not client.list_change_sets(StackName=stack)["Summaries"]:
         client.delete_stack(StackName=stack)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 # Adaptive: CloudFormation throttles frequent requests for events, and a long apply must survive that.
 _CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 10}, connect_timeout=10, read_timeout=60)
-# Who nobody answers should hear of it before the tenth try.
+# Without an answer, the caller should learn of it before the tenth try.
 _FIRST_CALL = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=5, read_timeout=20)
 
 _NO_CREDENTIALS = "set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"

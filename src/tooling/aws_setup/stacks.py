@@ -57,13 +57,13 @@ class Stack:
     Attributes:
         name: The end of its name in AWS, and the name of its template.
         wanted: Whether a deployment has it.
-        told: Its parameters from the settings.
+        from_settings: Its parameters from the settings.
         folder: Where its template lies.
     """
 
     name: str
     wanted: Callable[[Settings], bool]
-    told: Callable[[Settings], Values]
+    from_settings: Callable[[Settings], Values]
     folder: Path = FOLDER
 
     @cached_property
@@ -202,7 +202,7 @@ def parameters(stack: Stack, settings: Settings, known: Values, expected: Expect
     Raises:
         AwsError: A parameter has no value.
     """
-    given = {**known, **stack.told(settings), "Prefix": settings.prefix}
+    given = {**known, **stack.from_settings(settings), "Prefix": settings.prefix}
     values, missing = {}, []
     computed = digested(stack.template)
     for name, declared in stack.template.parameters.items():

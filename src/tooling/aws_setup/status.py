@@ -46,7 +46,7 @@ class Status:
     """A deployment as it is.
 
     Attributes:
-        stacks: Short name and state of each stack that is there or should be; None for one that is not there.
+        stacks: Short name and state of each existing or wanted stack; None for one that does not exist.
         needed: Outputs that a person needs: name, value and what it is for.
         health: How the running parts fare, in words.
         steps: What is left for a person to do, in words.
@@ -84,8 +84,8 @@ def known_outputs(settings: Settings, states: Mapping[str, State]) -> Values:
         settings: The deployment's settings.
         states: The stacks that are there, by their short names.
     """
-    told = states["clients"].parameters if "clients" in states else {}
-    brokers = {name: value for name, value in told.items() if name == "BootstrapBrokers"}
+    parameters = states["clients"].parameters if "clients" in states else {}
+    brokers = {name: value for name, value in parameters.items() if name == "BootstrapBrokers"}
     database = {"DatabaseUrl": settings.database.url} if settings.database.kind == "existing" else {}
     return {**brokers, **database, **outputs(states)}
 

@@ -100,7 +100,7 @@ def _shard_has_records(client: KinesisClient, stream: str, shard: str) -> bool:
 
 
 def delete_bucket(client: S3Client, bucket: str, note: Callable[[str], None]) -> None:
-    """Delete a bucket and every version of everything in it; one that is gone is no trouble.
+    """Delete a bucket and every version of every object; a missing bucket is ignored.
 
     Raises:
         AwsError: AWS refuses.
@@ -142,7 +142,7 @@ def _empty(client: S3Client, bucket: str) -> int:
 
 
 def delete_database(client: RDSClient, name: str, note: Callable[[str], None]) -> None:
-    """Delete a database and wait until it is gone; its last state stays as a snapshot. One that is gone is no trouble.
+    """Delete a database and wait until it is gone; its last state stays as a snapshot. A missing one is ignored.
 
     Raises:
         AwsError: AWS refuses.

@@ -161,8 +161,8 @@ def _redeployed(tree: Tree, values: Values) -> Tree:
     # Another way to the proxy is another API, though the document is the same: what the document refers to counts too.
     used = _reached(apis, {**tree["Resources"], **tree.get("Conditions", {})})
     content = [{name: one for name, one in tree["Resources"].items() if name in used & apis}]
-    told = {name: values[name] for name in used & values.keys()}
-    return _renamed(tree, f"{DEPLOYMENT}{digest([content, told])}")
+    given = {name: values[name] for name in used & values.keys()}
+    return _renamed(tree, f"{DEPLOYMENT}{digest([content, given])}")
 
 
 def _reached(names: set[str], declared: Mapping[str, Tree]) -> set[str]:

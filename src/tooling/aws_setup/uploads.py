@@ -94,7 +94,7 @@ def upload(s3: S3Client, settings: Settings, stack: str, outputs: Values, note: 
     if stack == "clients":
         bucket = outputs["ArtifactsBucket"]
         with httpx.Client(timeout=60, follow_redirects=True) as http:
-            provide(read_archives(ARCHIVES).values(), cache_folder("archives"), bucket, http, s3, _told(note))
+            provide(read_archives(ARCHIVES).values(), cache_folder("archives"), bucket, http, s3, _progress(note))
         _put(s3, bucket, [_start_script(), _plugin(settings)], note)
     if stack == "airflow":
         _put(s3, outputs["DagsBucket"], [_requirements()], note)
@@ -153,15 +153,15 @@ def _put_dags(s3: S3Client, bucket: str, note: Note) -> None:
             s3.delete_object(Bucket=bucket, Key=key)
 
 
-def _told(note: Note) -> Callable[[Archive, int, int | None], None]:
+def _progress(note: Note) -> Callable[[Archive, int, int | None], None]:
     """Return a progress callback that notes every tenth of an archive."""
-    told: dict[str, int] = {}
+    noted: dict[str, int] = {}
 
-    def tell(archive: Archive, done: int, total: int | None) -> None:
+    def note_tenth(archive: Archive, done: int, total: int | None) -> None:
         tenth = 10 * done // total if total else done >> 26
-        if told.get(archive.name) != tenth:
-            told[archive.name] = tenth
+        if noted.get(archive.name) != tenth:
+            noted[archive.name] = tenth
             of = f" of {total / 1e6:,.0f}" if total else ""
             note(f"{archive.file_name}: {done / 1e6:,.0f}{of} MB")
 
-    return tell
+    return note_tenth

@@ -84,14 +84,14 @@ def test_every_parameter_gets_a_value_that_its_template_allows(settings: Setting
 
 def test_what_the_settings_say_is_heard(settings: Settings) -> None:
     for one in STACKS:
-        assert one.told(settings).keys() <= one.template.parameters.keys(), one.name
+        assert one.from_settings(settings).keys() <= one.template.parameters.keys(), one.name
 
 
 def test_an_output_is_used_by_a_later_stack_and_never_by_an_earlier_one(settings: Settings) -> None:
     known = {"Prefix", *LATER, *ZONES, *uploads.names(settings)}
     for one in (one for one in STACKS if one.wanted(settings)):
         needed = {name for name, declared in one.template.parameters.items() if "Default" not in declared}
-        assert needed <= known | one.told(settings).keys() | digested(one.template).keys(), one.name
+        assert needed <= known | one.from_settings(settings).keys() | digested(one.template).keys(), one.name
         known |= one.template.outputs
 
 
