@@ -179,7 +179,7 @@ show("rows_by_day")
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## Latency of the stream from arrival to commit, 99 of 100 records, in seconds
+# MAGIC ## Stream latency from arrival to commit: 99th percentile by hour, in seconds
 # MAGIC
 # MAGIC Up to the commit of the clean row, over the last seven days. Empty without records from the streams.
 

@@ -71,7 +71,7 @@ HEALTH = (
     ),
     Measure(
         "stream_latency",
-        "Latency of the stream from arrival to commit, 99 of 100 records, in seconds",
+        "Stream latency from arrival to commit: 99th percentile by hour, in seconds",
         (
             "SELECT",
             "  DATE_TRUNC('HOUR', finished_at) AS hour,",

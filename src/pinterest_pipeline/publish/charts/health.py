@@ -83,6 +83,6 @@ HEALTH_DRAWERS: Mapping[str, tuple[str, Drawer]] = {
     "newest_records": ("Records of the last 24 hours, by entity", _newest_records),
     "rejections_by_rule": ("Records in quarantine, by field and rule", _rejections),
     "rows_by_day": ("Rows that refine read, by day", _rows_by_day),
-    "stream_latency": ("Latency in seconds that 99 of 100 records did not exceed, by hour", _stream_latency),
+    "stream_latency": ("99th percentile of latency by hour, in seconds", _stream_latency),
 }
 """The measure and the drawer of every measure of health that is drawn, by its name."""
