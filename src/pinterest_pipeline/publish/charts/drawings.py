@@ -1,4 +1,4 @@
-"""Which chart shows which answer, and the words that go with it."""
+"""The chart of each answer, with its title and captions."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from pinterest_pipeline.publish.charts.shapes import (
 from pinterest_pipeline.publish.charts.wording import compact, label, number, shorten, together
 
 MOST_BARS = 25
-"""Bars of one chart that a reader can still take in; the table has all rows."""
+"""Maximum bars of a readable chart; the table has all rows."""
 
 _SHADES = 4
 _LONGEST_NAME = 18  # characters that are written on a bar; a phone shows no more
@@ -28,7 +28,7 @@ Rows = Sequence[Sequence[object]]
 
 @dataclass(frozen=True)
 class Drawing:
-    """A chart with its words.
+    """A chart with its captions.
 
     Attributes:
         chart: The chart.
@@ -95,7 +95,7 @@ def _country_of_most_followed(measure: str, rows: Rows) -> Drawing:
 
 
 def _leaders(rows: Rows) -> list[_Leader]:
-    """Put the rows (group, name, value) of one group together, groups in the order of the rows."""
+    """Group the rows (group, name, value) by group, in the order of the rows."""
     names: dict[str, list[str]] = {}
     values: dict[str, float] = {}
     for group, name, value in rows:
@@ -172,7 +172,7 @@ def _extremes(names: Sequence[str], values: Sequence[float]) -> str:
 
 
 def distinct(values: Iterable[object]) -> list[str]:
-    """Return the names once each, in the order of their first row."""
+    """Return the distinct names, in the order of their first row."""
     return list(dict.fromkeys(label(value) for value in values))
 
 

@@ -12,7 +12,7 @@ from string import Template
 from pinterest_pipeline.publish.charts.drawings import Drawing
 
 PLOTLY = "https://cdn.plot.ly/plotly-4.1.1.min.js"
-"""plotly.js, the version that the report has inside."""
+"""plotly.js, in the version that the report embeds."""
 INTEGRITY = "sha256-O24V1F27f8pb0glCkelh3cVHLNiHAJ5gCaVtq2aNch8="
 
 _EMPTY = "<p>No rows.</p>"

@@ -1,4 +1,4 @@
-"""Which chart shows which measure of the pipeline's health, and the words that go with it."""
+"""The chart of each health measure, with its title and captions."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -71,7 +71,7 @@ def _entities(rows: Rows) -> list[str]:
 
 
 def _utc(moment: object) -> datetime:
-    """Return a time as UTC, without its zone; Spark hands out the driver's local time."""
+    """Return a time in UTC, without its zone; Spark returns the driver's local time."""
     return cast("datetime", moment).astimezone(UTC).replace(tzinfo=None)
 
 

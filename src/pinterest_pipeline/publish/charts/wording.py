@@ -1,4 +1,4 @@
-"""How values read on a page: numbers, times, lists and labels."""
+"""Formats values for a page: numbers, times, lists and labels."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ def number(value: float) -> str:
 
 
 def compact(value: float) -> str:
-    """Return the number in few characters, with a k or M behind it: 766, 217k or 1.2M."""
+    """Return the number in few characters, with the suffix k or M: 766, 217k or 1.2M."""
     for unit, letter in ((1_000_000, "M"), (1_000, "k")):
         if value >= unit:
             return f"{number(value / unit)}{letter}"
@@ -38,7 +38,7 @@ def cell(value: object, column: str) -> str:
 
 
 def is_number(column: str) -> bool:
-    """Tell a column to add and compare from one that only names something."""
+    """Return whether a column has numbers to compare, rather than labels."""
     return column.endswith("_count") or column.startswith("number_")
 
 
