@@ -1,7 +1,7 @@
-"""A person out of the lake: rows, quarantined texts, answers, old versions and what Delta's log says of them.
+"""Erases a person from the lake: rows, quarantined texts, answers, old versions and their values in Delta's log.
 
-What is outside of the lake (landed files, Kafka, Kinesis, the source database) must be cleaned first, or the next run
-brings the person back (docs/erasure.md).
+Data outside the lake (landed files, Kafka, Kinesis, the source database) must be erased first, or the next run
+ingests the person again (docs/erasure.md).
 """
 
 import logging
@@ -43,7 +43,7 @@ _LITE_IMPOSSIBLE = "DELTA_CANNOT_VACUUM_LITE"
 
 @dataclass(frozen=True)
 class Person:
-    """Who is meant: the columns of user that tell two people apart. None stands for a value that is not known.
+    """The person to erase: the columns of user that identify a person. None means that a value is unknown.
 
     Attributes:
         user_name: First and last name, as the clean table holds it.
@@ -76,7 +76,7 @@ def erase(spark: SparkSession, lake: Lake, checkpoints: str, person: Person) -> 
     # What is in raw and not refined would come to clean from the files that raw still had when it arrived.
     refine(spark, lake, checkpoints, Origin.S3)
     keys = _keys(spark, lake, person)
-    # User comes last and its raw table at its end: a run that was cut off finds the same keys there again.
+    # User comes last and its raw table at its end: an interrupted run finds the same keys there again.
     for entity in ENTITIES:
         _erase_rows(spark, lake, entity, keys, person)
     publish(spark, lake)
@@ -108,7 +108,7 @@ def _erase_rows(spark: SparkSession, lake: Lake, entity: Entity, keys: list[int]
     is_theirs = sf.col(key).isin(keys) | (sf.col(key).isNull() & _names(person))
 
     def erase_records(table: str) -> None:
-        # Found first: a merge would judge all records twice, and most tables hold none of them.
+        # Found first: a merge would validate all records twice, and most tables have none of the person's.
         theirs = _judged(spark, table, entity).where(is_theirs).select(*IDENTITY)
         if found := theirs.collect():
             columns = pa.table({name: [row[name] for row in found] for name in IDENTITY})
@@ -127,7 +127,7 @@ def _judged(spark: SparkSession, table: str, entity: Entity) -> DataFrame:
 
 
 def _names(person: Person) -> Column:
-    """Say whether a record's text has every word of the person's name, in any order."""
+    """Return whether a record's text has every word of the person's name, in any order."""
     encoded = sf.substring("payload", len(NO_TEXT) + 1, 2**31 - 1)
     text = sf.when(sf.startswith("payload", sf.lit(NO_TEXT)), sf.decode(sf.unbase64(encoded), "ISO-8859-1")).otherwise(
         sf.col("payload")

@@ -30,7 +30,7 @@ _BASIS_CHARACTERS = 16
 def publish(spark: SparkSession, lake: Lake) -> None:
     """Write every answer whose query or tables have changed since it was written.
 
-    All answers of a run read the same versions of the clean tables, whatever is merged meanwhile.
+    All answers of a run read the same versions of the clean tables, even if rows are merged meanwhile.
 
     Args:
         spark: The session.

@@ -137,7 +137,7 @@ def merge_newest(judged: DataFrame, lake: Lake, entity: Entity, batch: str, *, u
     """Merge the clean rows of a batch: one row per key, the newest arrival wins.
 
     Args:
-        judged: What `judge` made of raw or quarantined records.
+        judged: The result of `judge` on raw or quarantined records.
         lake: Where the clean table is.
         entity: What the records are.
         batch: The batch's name, kept with every key that it brings first.
@@ -194,8 +194,8 @@ def is_rejected() -> Column:
 def _quarantine(judged: DataFrame, quarantine: str, batch: Batch) -> None:
     """Add the rejected records that are not in quarantine yet.
 
-    A merge by identity, not an append tied to the batch's number: a batch that failed may be judged by other rules
-    when it is done again. What these reject must not be skipped, and what they accept must not stay.
+    A merge by identity, not an append tied to the batch's number: a failed batch may be validated by other rules when
+    it is repeated. Records that these reject must not be skipped, and records that they accept must not stay.
     """
     # A rewritten file repeats its lines (docs/decisions/0012), possibly within one batch.
     rejected = judged.where(is_rejected()).dropDuplicates([*IDENTITY]).withColumn("refined_in", sf.lit(batch.name))
@@ -210,8 +210,8 @@ def _quarantine(judged: DataFrame, quarantine: str, batch: Batch) -> None:
 def _take_back(judged: DataFrame, lake: Lake, entity: Entity, batch: Batch) -> None:
     """Remove rows that an earlier attempt of the batch merged and this one, by other rules, rejects.
 
-    The newest record of the key that stands takes its place; raw has it. Until then the row is marked as older than
-    any record, which also tells an attempt that is cut off in here where to go on.
+    The newest valid record of the key, from raw, replaces it. Until then the row is marked as older than any record,
+    which also shows the next attempt where to resume after an interruption.
     """
     spark, key, clean = judged.sparkSession, entity.clean[0].name, lake.clean(entity)
     rejected = judged.where(is_rejected()).select(sf.col("position").alias(_ORDER[1]))
@@ -241,8 +241,8 @@ def _replay(spark: SparkSession, lake: Lake, entity: Entity) -> None:
     released = judged.where(~is_rejected())
     merge_newest(judged, lake, entity, batch.name)
     kept = _first_brought_by_replay(released, lake, entity)
-    # Recorded before they leave quarantine: a replay that was cut off between the two is done again, and what is
-    # recorded under this version already is not recorded twice.
+    # Recorded before they leave quarantine: a replay interrupted between the two is repeated, and a run that
+    # is recorded under this version is not recorded twice.
     run = finished(counts.put_into(Run(_REPLAY, entity.name, batch.name, started), kept))
     append_runs_once(spark, lake, [run], f"{_REPLAY} {entity.name}", version)
     delete_records(released, quarantine)
