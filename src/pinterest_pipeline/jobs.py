@@ -1,4 +1,4 @@
-"""The tasks of the bundle's jobs, as the wheel's entry points: arguments in, one call to a room."""
+"""What each task of the bundle's jobs does: arguments in, one call to a package."""
 
 from collections.abc import Sequence
 from importlib import import_module
