@@ -239,7 +239,7 @@ def test_replacing_what_holds_data_needs_a_word(deployment: Deployment, tmp_path
         "Properties": {"Name": {"Fn::Sub": "streaming-${Prefix}-pin-2"}, "ShardCount": 1},
     }
     other = changed(deployment, {**STREAMS, "Resources": {**STREAMS["Resources"], "Pin": pin}}, tmp_path)
-    with pytest.raises(AwsError, match=r"holds data: Pin \(AWS::Kinesis::Stream: .*Name.*--allow-data-loss"):
+    with pytest.raises(AwsError, match=r"hold data: Pin \(AWS::Kinesis::Stream: .*Name.*--allow-data-loss"):
         made(other)
     assert statuses(deployment)["streams"] == "CREATE_COMPLETE"
     apply(other, Watcher(), allow_data_loss=True)
