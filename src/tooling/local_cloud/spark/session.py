@@ -91,9 +91,10 @@ def _spark_home(folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for part in ("bin", "jars"):
-        link = folder / part
-        link.unlink(missing_ok=True)
-        link.symlink_to(Path(pyspark.__file__).parent / part)
+        # Another process may start Spark over the same tables: the link is replaced in one step.
+        draft = folder / f"{part}.{os.getpid()}"
+        draft.symlink_to(Path(pyspark.__file__).parent / part)
+        draft.replace(folder / part)
     return folder.resolve()
 
 
