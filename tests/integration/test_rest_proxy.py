@@ -69,8 +69,12 @@ def test_a_proxy_that_stands_still_for_longer_than_clients_wait_gets_every_recor
     local_cloud: LocalCloud, topic: str
 ) -> None:
     port = local_cloud.rest_proxy_url.rpartition(":")[2]
-    family = psutil.Process().children(recursive=True)
-    (proxy,) = [one for one in family if one.cmdline()[-4:-2] == ["--port", port] and not one.children()]
+    # A process that ends meanwhile has no command line.
+    (proxy,) = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if (process.info["cmdline"] or [])[-4:-2] == ["--port", port] and not process.children()
+    ]
     post(local_cloud.api_url, topic, numbered(range(40)))
     proxy.suspend()
     # Past the five seconds after which an HTTP client gives up by itself, and a server closes idle connections.
