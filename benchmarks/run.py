@@ -32,6 +32,7 @@ def main() -> None:
             generator.measure(options.rows // 10),
             posting.measure(Path(folder), options.posted_rows),
             *alone(stages.measure, Path(folder), options.rows),
+            stages.measure_small_work(Path(folder)),
             *alone(streaming.measure, Path(folder), streaming.sizes(options)),
             *alone(source.measure, Path(folder) / "source", options.stream_records),
         ]

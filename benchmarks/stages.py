@@ -1,11 +1,13 @@
-"""Refine against a plain read and write of the same rows, and a run with nothing new against the first."""
+"""Refine against a plain read and write of the same rows, a run with nothing new against the first, and small work."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from pyspark.sql import SparkSession
 
-from benchmarks.measure import Measure, timed
+from benchmarks.measure import Measure, alone, timed
 from pinterest_pipeline.entities import ENTITIES, PIN, Entity, Names
 from pinterest_pipeline.ingest.files import ingest_landing
 from pinterest_pipeline.ingest.readers import Reader
@@ -14,11 +16,12 @@ from pinterest_pipeline.post.records import json_text
 from pinterest_pipeline.publish.publishing import publish
 from pinterest_pipeline.refine.merging import refine
 from tooling.demo.sample_data.generator import generate
-from tooling.local_cloud.spark.engine import LARGE_WORK
+from tooling.local_cloud.spark.engine import LARGE_WORK, SMALL_WORK, EngineProfile
 from tooling.local_cloud.spark.session import CATALOG, local_spark
 
 _NAMES = Names("bench")
 _WARM_UP_ROWS = 1_000
+_SMALL_ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,39 @@ def measure(folder: Path, rows: int) -> list[Measure]:
             f"{second / first:.1%} of it",
         ),
     ]
+
+
+def measure_small_work(folder: Path) -> Measure:
+    """Run the batch half on few rows in a new session, with the engine for small work and with the other one.
+
+    Args:
+        folder: Where files and tables are kept.
+    """
+    small, large = (
+        alone(_processor_seconds, folder / name, engine)
+        for name, engine in (("small", SMALL_WORK), ("large", LARGE_WORK))
+    )
+    return Measure(
+        f"batch half of {_SMALL_ROWS:,} rows a table in a new session, engine for small work",
+        f"{small:.0f} processor seconds",
+        f"Spark's defaults: {large:.0f} processor seconds",
+        f"{small / large:.0%} of it",
+    )
+
+
+def _processor_seconds(folder: Path, engine: EngineProfile) -> float:
+    """Return what the batch half takes in this process and its JVM, from the start of the session on."""
+    for entity in ENTITIES:
+        _land(folder / "landing", entity, _SMALL_ROWS)
+    before = time.process_time()
+    spark = local_spark(folder / "lake", folder / "spark.log", engine)
+    found = _Pass(spark, Lake(CATALOG, "small"), folder)
+    create_tables(spark, found.lake)
+    found.stages()
+    here = psutil.Process()
+    used = sum(sum(process.cpu_times()[:2]) for process in (here, *here.children(recursive=True)))
+    spark.stop()
+    return used - before
 
 
 def _prepare(spark: SparkSession, folder: Path, name: str, rows: int) -> _Pass:

@@ -1,8 +1,8 @@
-"""Run all tests in two lanes: those with a Spark session of their own, and the others, one process after the other.
+"""Run all tests in several processes, two at a time: Spark's tests wait on one thread most of the time.
 
-Spark's tests wait on one thread most of the time, so the others cost little time beside them. The last of the others
-are those of Spark's tests that run over Spark Connect: the two ways do not fit into one process. What the others print
-is shown when both have ended, and then tables of what the folders and the dearest files have cost.
+The tests with a classic Spark session take longest and come first; what they print is shown at once, and what the
+others print when all have ended. Those that run over Spark Connect are a process of their own, since the two ways to
+Spark do not fit into one. At the end there are tables of what the folders and the dearest files have cost.
 """
 
 import json
@@ -12,46 +12,67 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from tests.support.costs import FILE, Cost, table
 
 ROOT = Path(__file__).parents[2]
 COSTS = ["-p", "tests.support.costs"]
-PYTEST = [sys.executable, "-m", "pytest", *COSTS, "--cov", "--cov-report=", "--cov-fail-under=0"]
 AIRFLOW = [str(ROOT / ".venvs/airflow/bin/python"), "-m", "pytest", *COSTS, "-c", "tests/airflow/pytest.ini"]
-IN_A_CLASSIC_SESSION = ["-m", "not connect"]
+PYTEST = [sys.executable, "-m", "pytest", *COSTS, "--cov", "--cov-report=", "--cov-fail-under=0"]
 WITH_SPARK = ["tests/spark", "tests/notebooks", "tests/faults", "tests/integration/test_kinesis_source.py"]
-OVER_CONNECT = ["--spark=connect", "-m", "connect", "tests/spark", "tests/notebooks"]
 WITHOUT_SPARK = ["tests/unit", "tests/bundle", "tests/infrastructure", "tests/integration"]
+AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tests that one process runs.
+
+    Attributes:
+        name: What they have in common; part of the name of their coverage file.
+        command: How to run them.
+    """
+
+    name: str
+    command: Sequence[str]
+
+    def run(self, folder: Path, output: Path | None) -> int:
+        """Run the tests; return the exit code.
+
+        Args:
+            folder: The folder of the file that costs are added to.
+            output: The file for what they print; None shows it.
+        """
+        environment = os.environ | {FILE: str(folder / "costs"), "COVERAGE_FILE": f".coverage.{self.name}"}
+        with output.open("wb") if output else nullcontext() as file:
+            stderr = subprocess.STDOUT if file else None
+            done = subprocess.run(self.command, cwd=ROOT, env=environment, stdout=file, stderr=stderr, check=False)
+        return done.returncode
+
+
+CLASSIC = Part("spark", [*PYTEST, "-m", "not connect", *WITH_SPARK])
+OTHERS = (
+    Part("others", [*PYTEST, *WITHOUT_SPARK, *(f"--ignore={path}" for path in WITH_SPARK)]),
+    Part("connect", [*PYTEST, "--spark=connect", "-m", "connect", "tests/spark", "tests/notebooks"]),
+    Part("airflow", [*AIRFLOW, "tests/airflow"]),
+)
 
 
 def main() -> int:
     """Run everything; return the exit code of what failed, or 0."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
-        costs, printed = Path(folder) / "costs", Path(folder) / "printed"
-        with printed.open("wb") as output:
-            elsewhere = [f"--ignore={path}" for path in WITH_SPARK]
-            others = [[*AIRFLOW, "tests/airflow"], [*PYTEST, *WITHOUT_SPARK, *elsewhere], [*PYTEST, *OVER_CONNECT]]
-            beside = pool.submit(run, others, costs, ".coverage.others", output)
-            codes = [
-                *run([[*PYTEST, *IN_A_CLASSIC_SESSION, *WITH_SPARK]], costs, ".coverage.spark", None),
-                *beside.result(),
-            ]
-        sys.stdout.write(printed.read_text(encoding="utf-8", errors="replace"))
-        sys.stdout.write("\n".join(["", "What the tests cost", *table(added_up(costs)), ""]))
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(AT_ONCE) as pool:
+        folder = Path(name)
+        outputs = {part: folder / part.name for part in OTHERS}
+        running = [pool.submit(CLASSIC.run, folder, None)]
+        running += [pool.submit(part.run, folder, output) for part, output in outputs.items()]
+        codes = [each.result() for each in running]
+        for output in outputs.values():
+            sys.stdout.write(output.read_text(encoding="utf-8", errors="replace"))
+        sys.stdout.write("\n".join(["", "What the tests cost", *table(added_up(folder / "costs")), ""]))
     return next((code for code in codes if code), 0)
-
-
-def run(commands: Sequence[Sequence[str]], costs: Path, coverage: str, output: BinaryIO | None) -> list[int]:
-    """Run commands one after the other, also after a failure; return their exit codes."""
-    environment = os.environ | {FILE: str(costs), "COVERAGE_FILE": coverage}
-    stderr = subprocess.STDOUT if output else None
-    return [
-        subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=stderr, check=False).returncode
-        for command in commands
-    ]
 
 
 def added_up(file: Path) -> dict[str, Cost]:

@@ -112,17 +112,20 @@ def checks(accounts: Sequence[Account]) -> tuple[Check, ...]:
     return tuple(check for account in accounts for check in _equations(account))
 
 
-def rejections(spark: SparkSession, lake: Lake) -> tuple[Rejection, ...]:
+def rejections(spark: SparkSession, lake: Lake, accounts: Sequence[Account]) -> tuple[Rejection, ...]:
     """Count the rejections in quarantine by rule and column, the most frequent first.
 
     Args:
         spark: The session.
         lake: Where quarantine is.
+        accounts: One an entity; only the quarantine of those that have rows in it is read.
     """
     broken = [
         spark.table(lake.quarantine(entity)).select(sf.lit(entity.name).alias("entity"), sf.inline("rejections"))
-        for entity in ENTITIES
+        for entity in (account.entity for account in accounts if account.quarantined)
     ]
+    if not broken:
+        return ()
     # The reasons of one rule and column differ only in the value.
     expected = sf.min(sf.split("text", ", got ")[0]).alias("expected")
     counts = (

@@ -47,7 +47,7 @@ _MARKER = ".pinterest-demo"
 _BYTES_TO_START = 500_000_000
 _BYTES_PER_ROW = 12_000  # a row of each table: in the source, in Kafka, in files, raw and clean
 _LANDING_SECONDS = 120
-_STREAM_SECONDS = 30.0  # posts are streamed for so long, while the batch half runs
+_STREAM_SECONDS = 15.0  # posts are streamed for so long, while the batch half runs
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
             publish(spark, LAKE)
         with clock.stage("rows counted"):
             accounts = take_account(spark, LAKE, cloud, tallies, streamed)
-            rejected, answers = rejections(spark, LAKE), _answers(spark)
+            rejected, answers = rejections(spark, LAKE, accounts), _answers(spark)
             stream = stream_of(spark, LAKE, started)
         drawing.close()
         report = Report(
