@@ -6,17 +6,18 @@ its recipe, and of the Databricks CLI only `bundle` is known, with the options t
 
 import argparse
 import re
-import runpy
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
 
 import yaml
+
+from tests.support.scripts import main_of
 
 ROOT = Path(__file__).parents[2]
 # The changelog has commands of earlier versions.
@@ -110,7 +111,7 @@ class Project:
         if not (self.root / name).is_file():
             yield f"there is no {name}"
             return
-        faults = [*_parse(_main(self.root / name), name, arguments, complete=complete)]
+        faults = [*_parse(main_of(self.root / name), name, arguments, complete=complete)]
         yield from faults
         if name == "scripts/bundle.py" and not faults:
             action, target, *more = arguments
@@ -189,12 +190,6 @@ class _ParsedError(Exception):
 
 class _WrongError(Exception):
     """Raised with what a parser complains of."""
-
-
-@cache
-def _main(script: Path) -> Callable[[], object]:
-    main: Callable[[], object] = runpy.run_path(str(script))["main"]
-    return main
 
 
 def _parse(run: Callable[[], object], name: str, arguments: Sequence[str], *, complete: bool) -> Iterator[str]:

@@ -6,16 +6,13 @@ import pytest
 
 from pinterest_pipeline.console import DEBUG, EXIT_CODES, run_script
 from pinterest_pipeline.errors import SettingsError
+from tests.support.scripts import kept_signal_handlers
 
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """Give the signals back to the test process."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
+    with kept_signal_handlers():
+        yield
 
 
 def fails(error: BaseException) -> NoReturn:

@@ -11,35 +11,42 @@ import pytest
 from pinterest_pipeline.entities import ENTITIES, PIN
 from tests.support.fake_api import FakeApi, status
 from tests.support.posting import NAMES, folder_of, json_rows, refused_in_one_line, sqlite_url
+from tests.support.scripts import SCRIPTS, run_here
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "post_batch.py"
+SCRIPT = SCRIPTS / "post_batch.py"
 SHOWN = "shown-nowhere"
 
 
-def command(api: str, folder: Path, source: str, *more: str) -> list[str]:
+def options(api: str, folder: Path, source: str, *more: str) -> list[str]:
     files = ["--progress", str(folder / "progress.json"), "--dead-letters", str(folder / "dead.jsonl")]
-    return [sys.executable, str(SCRIPT), "--source", source, "--api", api, "--prefix", NAMES.prefix, *files, *more]
+    return ["--source", source, "--api", api, "--prefix", NAMES.prefix, *files, *more]
 
 
 def run(api: str, folder: Path, source: str, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(api, folder, source, *more),
-        capture_output=True,
+    environment = {**os.environ, "COLUMNS": "200", **environment}
+    return run_here(SCRIPT, *options(api, folder, source, *more), folder=folder, environment=environment)
+
+
+def start(api: str, folder: Path, source: str, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), *options(api, folder, source, *more)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
         cwd=folder,
-        env={**os.environ, "COLUMNS": "200", **environment},
+        env=os.environ | {"COLUMNS": "200"},
     )
 
 
 def test_a_run_posts_everything_and_shows_the_counts(api: FakeApi, tmp_path: Path) -> None:
-    done = run(api.url, tmp_path, sqlite_url(tmp_path, 30), "--records-per-request", "10")
+    process = start(api.url, tmp_path, sqlite_url(tmp_path, 30), "--records-per-request", "10")
+    output, _ = process.communicate()
 
-    assert done.returncode == 0
+    assert process.returncode == 0
     assert sum(api.keys(NAMES.topic(PIN)).values()) == 30
     assert len(api.calls) == 9
     for entity in ENTITIES:
-        assert any(entity.name in line and line.count("30") == 3 for line in done.stdout.splitlines())
+        assert any(entity.name in line and line.count("30") == 3 for line in output.splitlines())
 
 
 def test_rows_that_may_be_in_twice_are_shown_only_where_there_are_any(api: FakeApi, tmp_path: Path) -> None:
@@ -58,9 +65,9 @@ def test_a_url_with_a_password_may_stand_in_the_environment(api: FakeApi, tmp_pa
 
 
 def test_a_generated_source_s_url_may_hold_no_password_either(tmp_path: Path) -> None:
-    make = [sys.executable, str(SCRIPT.with_name("make_source.py")), "--url", f"mysql://user:{SHOWN}@127.0.0.1:1/d"]
+    url = f"mysql://user:{SHOWN}@127.0.0.1:1/d"
 
-    done = subprocess.run(make, capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = run_here(SCRIPTS / "make_source.py", "--url", url, folder=tmp_path, environment=os.environ)
 
     assert done.returncode == 2
     assert "SOURCE_DATABASE_PASSWORD" in done.stderr
@@ -138,9 +145,7 @@ def test_a_signal_keeps_progress_shows_the_counts_and_says_how_to_go_on(
     source = sqlite_url(tmp_path, 200)
     api.delay = 0.05
     more = ("--records-per-request", "10", "--in-flight", "1")
-    process = subprocess.Popen(
-        command(api.url, tmp_path, source, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = start(api.url, tmp_path, source, *more)
     while len(api.calls) < 5:
         time.sleep(0.01)
 

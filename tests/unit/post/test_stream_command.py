@@ -12,31 +12,26 @@ import pytest
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN
 from tests.support.fake_api import FakeApi, status
 from tests.support.posting import NAMES, folder_of, json_rows, refused_in_one_line, sqlite_url
+from tests.support.scripts import SCRIPTS, run_here
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "post_stream.py"
+SCRIPT = SCRIPTS / "post_stream.py"
 FAST = ("--rate", "0")
 
 
-def command(api: str, folder: Path, source: str, *more: str) -> list[str]:
+def options(api: str, folder: Path, source: str, *more: str) -> list[str]:
     files = ["--dead-letters", str(folder / "dead.jsonl")]
-    return [sys.executable, str(SCRIPT), "--source", source, "--api", api, "--prefix", NAMES.prefix, *files, *more]
+    return ["--source", source, "--api", api, "--prefix", NAMES.prefix, *files, *more]
 
 
 def run(api: str, folder: Path, source: str, *more: str, columns: int = 200) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(api, folder, source, *more),
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env=os.environ | {"COLUMNS": str(columns)},
-    )
+    environment = os.environ | {"COLUMNS": str(columns)}
+    return run_here(SCRIPT, *options(api, folder, source, *more), folder=folder, environment=environment)
 
 
 def start(api: FakeApi, folder: Path, *more: str) -> subprocess.Popen[str]:
     """Start an endless run and return once each stream has had a request."""
     process = subprocess.Popen(
-        command(api.url, folder, sqlite_url(folder, 200), *more),
+        [sys.executable, str(SCRIPT), *options(api.url, folder, sqlite_url(folder, 200), *more)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
