@@ -21,20 +21,22 @@ KIND = "PRIVATE"
 LEAKED_KEY = f"-----BEGIN RSA {KIND} KEY-----\nMIIEpAIBAAKCAQEA7\n"
 
 
-def scan(folder: Path, framework: str) -> dict[str, Any]:
-    """Return what the scanner reports about the files of a folder."""
+def scan(folder: Path, *frameworks: str) -> dict[str, dict[str, Any]]:
+    """Return what the scanner reports about the files of a folder, by framework."""
     if not CHECKOV.exists() and os.environ.get("CI") != "true":
         pytest.skip(f"{CHECKOV} not found: make test installs it")
     assert CHECKOV.exists(), f"CI must install the scanner: {CHECKOV} not found"
     # File by file: in a folder it passes over what has an unusual ending.
     files = [str(path) for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pyc"]
     # Nothing is downloaded or uploaded: what it checks came with it, and what it finds is nobody else's business.
-    command = [str(CHECKOV), "--framework", framework, "--skip-download", "--output", "json", "-f", *files]
+    command = [str(CHECKOV), "--framework", *frameworks, "--skip-download", "--output", "json", "-f", *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     assert done.stdout, done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    # Where there is nothing to check, there are no results either.
-    return dict(report.get("results", {"failed_checks": [], "skipped_checks": [], "parsing_errors": []}))
+    reports = json.loads(done.stdout)
+    # One framework's report stands alone; where there is nothing to check, it has no results and no name.
+    found = reports if isinstance(reports, list) else [{"check_type": frameworks[0]} | reports]
+    nothing: dict[str, Any] = {"failed_checks": [], "skipped_checks": [], "parsing_errors": []}
+    return {one["check_type"]: one.get("results", nothing) for one in found}
 
 
 def failures(report: dict[str, Any]) -> list[str]:
@@ -47,7 +49,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("templates")
     for stack in STACKS:
         (folder / f"{stack.name}.json").write_text(json.dumps(stack.template.tree, indent=1), encoding="utf-8")
-    return scan(folder, "cloudformation")
+    return scan(folder, "cloudformation")["cloudformation"]
 
 
 def test_no_check_fails(report: dict[str, Any]) -> None:
@@ -70,11 +72,12 @@ def test_every_skipped_check_has_a_reason(report: dict[str, Any]) -> None:
 
 
 def test_nothing_in_the_folder_looks_like_a_secret() -> None:
-    assert failures(scan(FOLDER, "secrets")) == []
+    assert failures(scan(FOLDER, "secrets")["secrets"]) == []
 
 
 def test_the_scanner_finds_a_fault(tmp_path: Path) -> None:
     (tmp_path / "open.json").write_text(json.dumps({"Resources": {"Bucket": PUBLIC_BUCKET}}), encoding="utf-8")
     (tmp_path / "note.txt").write_text(LEAKED_KEY, encoding="utf-8")
-    assert "CKV_AWS_20 " in " ".join(failures(scan(tmp_path, "cloudformation")))
-    assert any("/note.txt" in one for one in failures(scan(tmp_path, "secrets")))
+    reports = scan(tmp_path, "cloudformation", "secrets")
+    assert "CKV_AWS_20 " in " ".join(failures(reports["cloudformation"]))
+    assert any("/note.txt" in one for one in failures(reports["secrets"]))

@@ -20,13 +20,14 @@ from pinterest_pipeline.post.api.signing import SigV4
 from tests.support.emulators import kinesis_client, make_stream
 from tests.support.kafka import landed_lines, numbered, post
 from tests.support.processes import all_gone, family
+from tests.support.scripts import SCRIPTS, run_here
 from tests.support.waiting import eventually
 from tooling.local_cloud.api_gateway.authorisation import VARIABLES
 from tooling.local_cloud.cloud import DOCUMENT, LocalCloud, LocalCloudSettings
 from tooling.local_cloud.errors import LocalCloudError
 from tooling.local_cloud.processes import HOST, free_port, listens, python_service
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "local_cloud.py"
+SCRIPT = SCRIPTS / "local_cloud.py"
 RunScript = Callable[..., subprocess.Popen[str]]
 
 
@@ -105,13 +106,12 @@ def test_a_cloud_started_again_goes_on_where_it_was(tmp_path: Path) -> None:
         (["--folder", "/dev/null/cloud"], "cannot keep a local cloud in"),
     ],
 )
-def test_bad_input_is_one_clear_line(arguments: list[str], reason: str, run_script: RunScript, tmp_path: Path) -> None:
-    script = run_script("--folder", str(tmp_path), *arguments)
-    _, errors = script.communicate(timeout=300)
-    assert script.returncode == 2
-    assert errors.startswith("error: ")
-    assert reason in errors
-    assert errors.count("\n") == 1
+def test_bad_input_is_one_clear_line(arguments: list[str], reason: str, tmp_path: Path) -> None:
+    done = run_here(SCRIPT, "--folder", str(tmp_path), *arguments, folder=tmp_path, environment=os.environ)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert reason in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_two_clouds_cannot_share_a_folder(local_cloud: LocalCloud) -> None:

@@ -13,13 +13,14 @@ import boto3
 import pytest
 
 from tests.support.aws_emulator import REGION, emulated_aws, environment
+from tests.support.scripts import SCRIPTS, run_here
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "set_up_aws.py"
+SCRIPT = SCRIPTS / "set_up_aws.py"
 
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    """The environment of a process that calls the emulated AWS."""
+    """The environment in which the script calls the emulated AWS."""
     with emulated_aws(tmp_path_factory.mktemp("aws")) as url:
         yield {**os.environ, **environment(url), "COLUMNS": "200"}
 
@@ -35,13 +36,9 @@ def prefix(folder: Path) -> str:
     return f"s{zlib.crc32(str(folder).encode()):x}"
 
 
-def command(settings: Path, *words: str) -> list[str]:
-    return [sys.executable, str(SCRIPT), words[0], "--settings", str(settings), *words[1:]]
-
-
 def run(aws: Mapping[str, str], settings: Path, *words: str, code: int = 0) -> str:
     """Run the script, and return all that it said."""
-    done = started(aws, settings, words)
+    done = ended(aws, settings, words)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
@@ -49,19 +46,15 @@ def run(aws: Mapping[str, str], settings: Path, *words: str, code: int = 0) -> s
 
 def output(aws: Mapping[str, str], settings: Path, *words: str) -> str:
     """Run the script, and return what another program would read of it."""
-    return started(aws, settings, words).stdout
+    return ended(aws, settings, words).stdout
 
 
-def started(aws: Mapping[str, str], settings: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(settings, *words),
-        env=aws,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+def ended(aws: Mapping[str, str], settings: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return run_here(SCRIPT, *options(settings, *words), folder=settings.parent, environment=aws)
+
+
+def options(settings: Path, *words: str) -> list[str]:
+    return [words[0], "--settings", str(settings), *words[1:]]
 
 
 def test_the_life_of_a_deployment(aws: Mapping[str, str], settings: Path) -> None:
@@ -100,7 +93,11 @@ def test_the_life_of_a_deployment(aws: Mapping[str, str], settings: Path) -> Non
 
 def test_ctrl_c_says_what_goes_on_and_the_next_apply_ends_it(aws: Mapping[str, str], settings: Path) -> None:
     process = subprocess.Popen(
-        command(settings, "apply", "--yes"), env=aws, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(SCRIPT), *options(settings, "apply", "--yes")],
+        env=aws,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout
     for line in process.stdout:

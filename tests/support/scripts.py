@@ -42,11 +42,12 @@ def kept_signal_handlers() -> Iterator[None]:
 def run_here(
     script: Path, *words: str, folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a script with a command line, in a folder and with all of an environment, and return how it ended."""
+    """Run a script without a terminal, in a folder and with this environment alone, and return how it ended."""
     output, errors = StringIO(), StringIO()
     with (
         kept_signal_handlers(),
         patch.object(sys, "argv", [script.name, *words]),
+        patch.object(sys, "stdin", StringIO()),
         patch.dict(os.environ, environment, clear=True),
         chdir(folder),
         redirect_stdout(output),

@@ -41,7 +41,8 @@ def run_tool(
     """Run one of Kafka's tools against the door, as the machine's role would."""
     return subprocess.run(
         [
-            *(str(java()), "-cp", ":".join(map(str, classes)), "-XX:TieredStopAtLevel=1", f"-D{log}"),
+            *(str(java()), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+            *("-cp", ":".join(map(str, classes)), f"-D{log}"),
             *(f"-Djavax.net.ssl.trustStore={door.trust}", f"-Djavax.net.ssl.trustStorePassword={OPENS_TRUST}"),
             *(f"org.apache.kafka.tools.{name}", "--bootstrap-server", f"{HOST}:{door.port}", *arguments),
         ],
@@ -79,7 +80,7 @@ def test_the_jar_is_the_pinned_one(iam: list[Path]) -> None:
     assert IAM.file_name == f"aws-msk-iam-auth-{IAM.version}-all.jar"
 
 
-def test_kafkas_own_tool_authenticates_with_the_role(
+def test_kafkas_own_tool_authenticates_with_the_role_and_its_signature_fits_nothing_else(
     started: Sandbox, door: Door, tools: list[Path], iam: list[Path]
 ) -> None:
     config = started.root / "etc/kafka-client/client.properties"
@@ -90,13 +91,6 @@ def test_kafkas_own_tool_authenticates_with_the_role(
     # start.sh shows the first line when the brokers refuse.
     assert done.returncode == 1
     assert done.stdout.splitlines()[0] == f"Error while executing topic command : {REFUSAL}"
-
-
-def test_a_signature_with_another_secret_is_rejected(
-    started: Sandbox, door: Door, tools: list[Path], iam: list[Path]
-) -> None:
-    config = started.root / "etc/kafka-client/client.properties"
-    run_tool([*iam, *tools], door, "TopicCommand", "--list", "--command-config", str(config))
     other = Credentials(CREDENTIALS.access_key, "another secret", CREDENTIALS.token)
     assert not is_signed(door.sign_ins[0], other, REGION)
     assert not is_signed(door.sign_ins[0], CREDENTIALS, "us-east-1")
