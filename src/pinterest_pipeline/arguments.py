@@ -29,6 +29,28 @@ class Mode(StrEnum):
     """Until all records that existed at its start are read; the only mode on serverless compute."""
 
 
+class Arguments:
+    """What a task was given, by argument; a task has only those of its parser."""
+
+    catalog: str
+    schema: str
+    prefix: Names
+    landing: str
+    checkpoints: str
+    reader: Reader
+    analysts: str
+    region: str
+    service_credential: str
+    trigger: Mode
+    interval_seconds: float
+    day: date
+    first: date
+    last: date
+    user_name: str
+    age: int | None
+    date_joined: datetime | None
+
+
 def parser(*names: str) -> argparse.ArgumentParser:
     """Return the argument parser of a task with these arguments, all of them required.
 
@@ -116,7 +138,7 @@ PARSERS: Mapping[str, Callable[[], argparse.ArgumentParser]] = {
 """The parser of each task."""
 
 
-def read(task: str, arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def read(task: str, arguments: Sequence[str] | None = None) -> Arguments:
     """Return a task's arguments.
 
     Args:
@@ -127,7 +149,7 @@ def read(task: str, arguments: Sequence[str] | None = None) -> argparse.Namespac
         SettingsError: The prefix is invalid.
         SystemExit: An argument is missing, unknown or invalid.
     """
-    return PARSERS[task]().parse_args(arguments)
+    return PARSERS[task]().parse_args(arguments, Arguments())
 
 
 def _day(text: str) -> date:

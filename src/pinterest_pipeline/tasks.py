@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 
-from pinterest_pipeline.arguments import read
+from pinterest_pipeline.arguments import Arguments, read
 
 
 def _run(task: str, arguments: Sequence[str] | None = None) -> None:
-    read(task, arguments)
+    given = read(task, arguments)
     try:
-        run: Callable[[Sequence[str] | None], None] = getattr(import_module("pinterest_pipeline.jobs"), task)
+        run: Callable[[Arguments], None] = getattr(import_module("pinterest_pipeline.jobs"), task)
     except ModuleNotFoundError as error:
         if error.name not in ("pyspark", "pyarrow"):
             raise
         raise SystemExit(f"{task} needs Spark, and {error.name} is not installed: run it on Databricks") from error
-    run(arguments)
+    run(given)
 
 
 tables = partial(_run, "tables")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline import jobs
+from pinterest_pipeline import tasks
 from pinterest_pipeline.entities import USER
 from pinterest_pipeline.lake.tables import Lake
 from pinterest_pipeline.refine import backfill
@@ -41,7 +41,7 @@ def test_a_day_is_judged_by_the_rules_as_they_are_and_what_raw_lacks_of_it_is_re
     place = ["--catalog", lake.catalog, "--schema", lake.schema, "--prefix", NAMES.prefix]
     # What was brought in is refined after it: by the next `refine`, or as here by the next backfill.
     for expected in ([-3, 20, 41], [-3, 20, 30, 41]):
-        jobs.backfill([*place, "--landing", str(tmp_path), "--checkpoints", checkpoints, "--day=2024-05-01"])
+        tasks.backfill([*place, "--landing", str(tmp_path), "--checkpoints", checkpoints, "--day=2024-05-01"])
         assert [row["age"] for row in clean(spark, lake, USER)] == expected
         [rejected] = spark.table(lake.quarantine(USER)).collect()
         assert rejected["rejections"][0]["text"] == "age: expected -10 to 39, got 40"

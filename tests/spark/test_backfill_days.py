@@ -5,7 +5,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from pinterest_pipeline import jobs
+from pinterest_pipeline import jobs, tasks
 from pinterest_pipeline.errors import StageError
 
 
@@ -23,11 +23,11 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 
 def test_a_range_of_days_is_every_day_of_it(given: dict[str, object]) -> None:
-    jobs.days(["--first=2024-02-28", "--last=2024-03-01"])
+    tasks.days(["--first=2024-02-28", "--last=2024-03-01"])
     assert given == {"days": ["2024-02-28", "2024-02-29", "2024-03-01"]}
 
 
 def test_a_range_that_ends_before_it_begins_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(StageError, match="got 2024-03-02 and 2024-03-01"):
-        jobs.days(["--first=2024-03-02", "--last=2024-03-01"])
+        tasks.days(["--first=2024-03-02", "--last=2024-03-01"])
     assert given == {}

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline import jobs
+from pinterest_pipeline import tasks
 from pinterest_pipeline.entities import USER
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.lake.tables import Lake, create_tables
@@ -87,7 +87,7 @@ def test_no_file_of_the_lake_holds_an_erased_person_and_batch_and_stream_go_on(
     assert places(tables, Path(checkpoints)) == files | {"user_raw/_delta_log"}
     erase = [*place(lake), "--checkpoints", checkpoints, *IDENTITY]
 
-    jobs.erase(erase)
+    tasks.erase(erase)
     assert places(tables, Path(checkpoints)) == {"user_raw/_delta_log"}
     assert [tuple(row) for row in spark.table(lake.table("names")).collect()] == [("Ada Berg", 2)]
     [(first, last)] = re.findall(rf"{re.escape(raw)} (\d+) to (\d+)", caplog.text)
@@ -95,7 +95,7 @@ def test_no_file_of_the_lake_holds_an_erased_person_and_batch_and_stream_go_on(
 
     age_logs(tables)
     answered_by(monkeypatch)  # no log of theirs had values: once is enough
-    jobs.erase(erase)
+    tasks.erase(erase)
     assert places(tables, Path(checkpoints)) == set()
 
     land(landing, USER, 5, keyed(USER, 6))
@@ -134,4 +134,4 @@ def folder_of(spark: SparkSession, lake: Lake) -> Path:
 def test_a_person_without_a_name_is_nobody(checkpoints: str) -> None:
     nobody = ["--user-name=", "--age=", "--date-joined=", "--checkpoints", checkpoints, "--catalog=c", "--schema=s"]
     with pytest.raises(StageError, match="expected the name of the person"):
-        jobs.erase(nobody)
+        tasks.erase(nobody)

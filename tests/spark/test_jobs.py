@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline import jobs
+from pinterest_pipeline import jobs, tasks
 from pinterest_pipeline.entities import PIN, USER
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.lake.tables import Lake
@@ -45,19 +45,19 @@ def test_the_tasks_bring_what_has_landed_to_answers_keep_it_up_and_erase_a_perso
 ) -> None:
     landed = land(tmp_path, USER, 0, keyed(USER, 1), keyed(USER, 2, first_name="Xyq"), "not a record")
     os.utime(landed, (NOON.timestamp(),) * 2)
-    jobs.tables(place(lake))
-    jobs.ingest(reading(lake, tmp_path, checkpoints))
-    jobs.refine([*place(lake), "--checkpoints", checkpoints])
-    jobs.replay(place(lake))
-    jobs.publish(place(lake))
+    tasks.tables(place(lake))
+    tasks.ingest(reading(lake, tmp_path, checkpoints))
+    tasks.refine([*place(lake), "--checkpoints", checkpoints])
+    tasks.replay(place(lake))
+    tasks.publish(place(lake))
     assert [tuple(row) for row in spark.table(lake.table(of_users.name)).collect()] == [(2016, 2)]
-    jobs.backfill(reading(lake, tmp_path, checkpoints, f"--day={NOON.date()}"))
+    tasks.backfill(reading(lake, tmp_path, checkpoints, f"--day={NOON.date()}"))
     assert [row["ind"] for row in clean(spark, lake, USER)] == [1, 2]
     assert spark.table(lake.quarantine(USER)).count() == 1
     assert spark.table(lake.table("rejections")).count() == 1
     person = ["--user-name=Xyq Berg", "--age=36", "--date-joined=2016-01-31 23:59:59"]
-    jobs.erase([*place(lake), "--checkpoints", checkpoints, *person])
-    jobs.upkeep(place(lake))
+    tasks.erase([*place(lake), "--checkpoints", checkpoints, *person])
+    tasks.upkeep(place(lake))
     assert [row["ind"] for row in clean(spark, lake, USER)] == [1]
     assert [tuple(row) for row in spark.table(lake.table(of_users.name)).collect()] == [(2016, 1)]
     stages = {row["stage"] for row in spark.table(lake.runs).collect()}
@@ -70,9 +70,9 @@ def test_publish_grants_what_analysts_read_only_where_there_are_analysts(
 ) -> None:
     granted: list[str] = []
     with patch.object(jobs, "share", side_effect=lambda _, where, group: granted.extend([where.schema, group])):
-        jobs.publish(place(lake))
+        tasks.publish(place(lake))
         assert granted == []
-        jobs.publish([*place(lake), "--analysts", "analysts"])
+        tasks.publish([*place(lake), "--analysts", "analysts"])
     assert granted == [lake.schema, "analysts"]
     assert spark.table(lake.table(of_users.name)).count() == 0
 
@@ -86,18 +86,18 @@ def test_the_session_of_a_task_is_in_utc(spark: SparkSession) -> None:
 def test_a_folder_where_nothing_has_landed_is_one_clear_error(lake: Lake, tmp_path: Path, checkpoints: str) -> None:
     land(tmp_path, PIN, 0, keyed(PIN, 1))
     with pytest.raises(StageError, match=r"expected landed files in .*test-0001\.geo, .* is --landing right\?"):
-        jobs.ingest(reading(lake, tmp_path, checkpoints))
+        tasks.ingest(reading(lake, tmp_path, checkpoints))
     assert not Path(checkpoints).exists()
 
 
 def test_an_unknown_reader_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refusal:
-        jobs.ingest(reading(Lake("main", "pinterest"), Path("/landing"), "/checkpoints", "--reader=ftp"))
+        tasks.ingest(reading(Lake("main", "pinterest"), Path("/landing"), "/checkpoints", "--reader=ftp"))
     assert refusal.value.code == 2
     assert "argument --reader: invalid" in capsys.readouterr().err
 
 
-TASKS = (jobs.tables, jobs.ingest, jobs.refine, jobs.replay, jobs.publish, jobs.erase, jobs.upkeep)
+TASKS = (tasks.tables, tasks.ingest, tasks.refine, tasks.replay, tasks.publish, tasks.erase, tasks.upkeep)
 
 
 @pytest.mark.parametrize("task", TASKS)

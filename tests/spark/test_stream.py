@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
-from pinterest_pipeline import jobs
+from pinterest_pipeline import jobs, tasks
 from pinterest_pipeline.entities import USER
 from pinterest_pipeline.ingest.kinesis import NO_TEXT, Streams
 from pinterest_pipeline.lake.tables import Lake, Origin
@@ -103,13 +103,13 @@ def test_the_task_stream_makes_the_tables_and_brings_in_what_the_streams_hold(
     sent.send(USER, keyed(USER, 1), keyed(USER, 1, age=37))
     monkeypatch.setattr(jobs, "Streams", partial(Streams, endpoint=sent.streams.endpoint))
     place = ["--catalog", lake.catalog, "--schema", lake.schema, "--prefix", names.prefix, "--checkpoints", checkpoints]
-    jobs.stream([*place, "--region", sent.streams.region, "--service-credential=", "--trigger=available_now"])
+    tasks.stream([*place, "--region", sent.streams.region, "--service-credential=", "--trigger=available_now"])
     assert [(row["ind"], row["age"]) for row in clean(spark, lake, USER)] == [(1, 37)]
 
 
 @pytest.mark.parametrize("wrong", ["--trigger=once", "--interval-seconds=-1", "--interval-seconds=inf"])
 def test_the_task_stream_refuses_what_is_no_way_to_run_it(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refusal:
-        jobs.stream(["--catalog=c", "--schema=s", "--prefix=test-0001", "--checkpoints=/c", wrong])
+        tasks.stream(["--catalog=c", "--schema=s", "--prefix=test-0001", "--checkpoints=/c", wrong])
     assert refusal.value.code == 2
     assert f"argument {wrong.partition('=')[0]}: " in capsys.readouterr().err

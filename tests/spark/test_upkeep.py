@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from pinterest_pipeline import jobs
+from pinterest_pipeline import tasks
 from pinterest_pipeline.entities import USER
 from pinterest_pipeline.lake.tables import Lake
 from pinterest_pipeline.refine.merging import delete_records
@@ -26,5 +26,5 @@ def test_upkeep_takes_deleted_rows_out_of_their_files(spark: SparkSession, lake:
     held.write.format("delta").mode("append").saveAsTable(table)
     delete_records(held.where("payload = 'goes'"), table)
     assert payloads(spark, table) == ["goes", "stays"]
-    jobs.upkeep(["--catalog", lake.catalog, "--schema", lake.schema])
+    tasks.upkeep(["--catalog", lake.catalog, "--schema", lake.schema])
     assert payloads(spark, table) == ["stays"]
