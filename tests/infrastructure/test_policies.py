@@ -195,6 +195,17 @@ def test_databricks_reads_the_streams_that_the_api_writes_to() -> None:
     assert set(re.findall(r":stream/([^']+)", policies)) == streams
 
 
+def test_the_proxy_and_the_sink_may_use_the_topics_of_the_entities_and_the_sink_reads_them() -> None:
+    clients = template("clients").resources
+    topics = {Names("prefix").topic(entity) for entity in ENTITIES}
+    for role in ("ClientRole", "ConnectorRole"):
+        allowed = re.findall(r":topic/[^']+/(\${Prefix}[^']*)", str(clients[role]["Properties"]["Policies"]))
+        assert {name.replace("${Prefix}", "prefix") for name in allowed} == topics
+    read = clients["Connector"]["Properties"]["ConnectorConfiguration"]["topics.regex"]["Fn::Sub"]
+    others = {Names("prefix-2").topic(entity) for entity in ENTITIES}
+    assert {name for name in topics | others if re.fullmatch(read.replace("${Prefix}", "prefix"), name)} == topics
+
+
 def test_nobody_can_assume_the_databricks_role_before_its_external_id_is_known() -> None:
     role = template("data").resources["DatabricksRole"]["Properties"]["AssumeRolePolicyDocument"]
     ids = [tree["sts:ExternalId"] for tree in mappings(role) if "sts:ExternalId" in tree]
