@@ -19,6 +19,7 @@ from spark_kinesis.positions import After, Finished, Offset
 from spark_kinesis.progress import ShardProgress
 from spark_kinesis.ranges import Generation
 from spark_kinesis.reading import read
+from spark_kinesis.shard_planning import Context
 from tests.support.fake_kinesis import FakeKinesis
 
 SHARD = "shardId-000000000000"
@@ -38,7 +39,7 @@ class Query:
     def restart(self) -> None:
         self.waited = 0.0
         self.client = Client(self.kinesis, self.wait)
-        self.planner = Planner(self.client, self.options, lambda: 0.0, self.wait)
+        self.planner = Planner(Context(self.client, self.options, lambda: 0.0, self.wait))
 
     def resume(self) -> None:
         """Tell it where it stands, as Spark does where a batch was logged."""

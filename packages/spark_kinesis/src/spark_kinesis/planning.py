@@ -1,14 +1,12 @@
 """The driver's part of the source: decides where the next batch ends, and assigns its ranges to tasks."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from spark_kinesis.client import Client
 from spark_kinesis.errors import CheckpointError, OptionError
-from spark_kinesis.options import Options
 from spark_kinesis.positions import Latest, Offset, Since, TrimHorizon
 from spark_kinesis.ranges import Generation, Range, between, families, tasks
+from spark_kinesis.shard_planning import Context
 from spark_kinesis.stream_planning import StreamPlanner
 
 _TASK_BYTES = 32 * 2**20
@@ -19,24 +17,14 @@ class Planner:
     """Plans batch after batch.
 
     Args:
-        client: Calls Kinesis.
-        options: The source's options.
-        clock: A monotonic clock, in seconds.
-        sleep: Waits so many seconds.
+        context: What it shares with the planners of its streams.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        options: Options,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, context: Context) -> None:
         """Create a planner without an offset."""
-        self._options = options
-        self._clock = clock
-        self._sleep = sleep
-        self._streams = [StreamPlanner(client, options, stream, clock, sleep) for stream in options.streams]
+        self._context = context
+        self._options = context.options
+        self._streams = [StreamPlanner(context, stream) for stream in context.options.streams]
         self._offset: Offset | None = None
         self._polled_at = float("-inf")
         self._ran = False
@@ -50,8 +38,8 @@ class Planner:
         Raises:
             KinesisSourceError: A stream cannot be read, or records expired unread and `failOnDataLoss` is true.
         """
-        self._sleep(max(0.0, self._polled_at + self._options.limits.period - self._clock()))
-        self._polled_at = self._clock()
+        self._context.sleep(max(0.0, self._polled_at + self._options.limits.period - self._context.clock()))
+        self._polled_at = self._context.clock()
         before = self._offset or Offset(self._options.initial, {})
         initial = self._resolved(before)
         streams = {

@@ -41,27 +41,39 @@ class Advance:
     arrived: int | None = None
 
 
+@dataclass(frozen=True)
+class Context:
+    """What the planners of a query share.
+
+    Attributes:
+        client: Calls Kinesis.
+        options: The source's options.
+        clock: A monotonic clock, in seconds.
+        sleep: Waits so many seconds.
+    """
+
+    client: Client
+    options: Options
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
 class ShardPlanner:
     """Plans one shard, batch after batch; it keeps its cursor between batches, so that a page costs one call.
 
     Args:
-        client: Calls Kinesis.
-        options: The source's options.
+        context: What it shares with other planners.
         stream: The stream.
         shard: The shard's id.
-        sleep: Waits so many seconds.
     """
 
-    def __init__(
-        self, client: Client, options: Options, stream: Stream, shard: str, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, context: Context, stream: Stream, shard: str) -> None:
         """Create a planner without a cursor."""
-        self._client = client
-        self._options = options
+        self._context = context
+        self._options = context.options
         self._stream = stream
         self._shard = shard
-        self._sleep = sleep
-        self._limit = min(_FIRST_PAGE, options.limits.records)
+        self._limit = min(_FIRST_PAGE, context.options.limits.records)
         self._cursor: Cursor | None = None
 
     def advance(self, start: Position, closed: bool, exact: bool) -> Advance:
@@ -130,12 +142,12 @@ class ShardPlanner:
         """Return the next page with records, or the last one: pages between may be empty."""
         page = cursor.page(limit)
         while not page.records and page.lag and page.iterator:
-            self._sleep(self._options.limits.period)
+            self._context.sleep(self._options.limits.period)
             page = cursor.page(limit)
         return page
 
     def _at(self, position: Position) -> Cursor:
-        return Cursor(self._client, self._stream, self._shard, position, self._options.fail_on_data_loss)
+        return Cursor(self._context.client, self._stream, self._shard, position, self._options.fail_on_data_loss)
 
 
 def _last_of(page: Page) -> Found:

@@ -19,6 +19,7 @@ from spark_kinesis.progress import Progress, ShardProgress
 from spark_kinesis.ranges import Generation
 from spark_kinesis.reading import read
 from spark_kinesis.sessions import connect
+from spark_kinesis.shard_planning import Context
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,7 +114,7 @@ class KinesisBatchReader(_Reader, DataSourceReader):
         Raises:
             KinesisSourceError: A stream cannot be read.
         """
-        planner = Planner(_client(self._options), self._options)
+        planner = Planner(Context(_client(self._options), self._options))
         tasks = planner.tasks(Offset(self._options.initial, {}), planner.latest())
         # Without any task Spark would create one of its own.
         return [Task(task) for task in tasks] or [Task(())]
@@ -147,7 +148,7 @@ class KinesisStreamReader(_Reader, DataSourceStreamReader):
 
     def _plan(self) -> Planner:
         if self._planner is None:
-            self._planner = Planner(_client(self._options), self._options)
+            self._planner = Planner(Context(_client(self._options), self._options))
         return self._planner
 
 

@@ -1,18 +1,17 @@
 """Plans one stream's part of the next batch: its shards, and whether unread records have expired."""
 
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import repeat
 
-from spark_kinesis.client import Client, Description
+from spark_kinesis.client import Description
 from spark_kinesis.cursors import lost_records
-from spark_kinesis.options import Options, Stream
+from spark_kinesis.options import Stream
 from spark_kinesis.positions import After, Finished, Position, StreamOffset
 from spark_kinesis.ranges import moved
-from spark_kinesis.shard_planning import Advance, ShardPlanner
+from spark_kinesis.shard_planning import Advance, Context, ShardPlanner
 from spark_kinesis.shards import Listed, Shard, missing, readable, without_consumed
 
 _LOG = logging.getLogger(__name__)
@@ -27,27 +26,16 @@ class StreamPlanner:
     """Plans one stream, batch after batch.
 
     Args:
-        client: Calls Kinesis.
-        options: The source's options.
+        context: What it shares with other planners.
         stream: The stream.
-        clock: A monotonic clock, in seconds.
-        sleep: Waits so many seconds.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        options: Options,
-        stream: Stream,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, context: Context, stream: Stream) -> None:
         """Create a planner; nothing is requested yet."""
         self.stream = stream
-        self._client = client
-        self._options = options
-        self._clock = clock
-        self._sleep = sleep
+        self._context = context
+        self._client = context.client
+        self._options = context.options
         self._description: Description | None = None
         self._listed: Listed = {}
         self._listed_at = float("-inf")
@@ -67,9 +55,9 @@ class StreamPlanner:
         Args:
             fresh: Whether to list them again now.
         """
-        if fresh or self._clock() - self._listed_at >= self._options.shard_interval:
+        if fresh or self._context.clock() - self._listed_at >= self._options.shard_interval:
             self._listed, self._now = self._client.shards(self.stream)
-            self._listed_at = self._clock()
+            self._listed_at = self._context.clock()
         return self._listed
 
     def resume(self, offset: StreamOffset) -> StreamOffset | None:
@@ -132,7 +120,7 @@ class StreamPlanner:
     def _advance(self, shard: Shard, start: Position, exact: bool) -> Advance:
         planner = self._shards.get(shard.id)
         if planner is None:
-            planner = ShardPlanner(self._client, self._options, self.stream, shard.id, self._sleep)
+            planner = ShardPlanner(self._context, self.stream, shard.id)
             self._shards[shard.id] = planner
         return planner.advance(start, shard.closed, exact)
 
