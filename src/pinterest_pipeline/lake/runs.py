@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.files import replacing
 from pinterest_pipeline.lake.checkpoints import Batch
+from pinterest_pipeline.lake.frames import frame_of
 from pinterest_pipeline.lake.queries import append_once
 from pinterest_pipeline.lake.tables import RUNS, Lake
 
@@ -208,8 +208,8 @@ def append_runs_once(spark: SparkSession, lake: Lake, runs: Sequence[Run], appli
 
 
 def _frame(spark: SparkSession, runs: Sequence[Run]) -> DataFrame:
-    columns = pa.table({column.name: [getattr(run, column.name) for run in runs] for column in RUNS})
-    return spark.createDataFrame(columns, ", ".join(f"{column.name} {column.type}" for column in RUNS))
+    schema = ", ".join(f"{column.name} {column.type}" for column in RUNS)
+    return frame_of(spark, [vars(run) for run in runs], [column.name for column in RUNS], schema)
 
 
 def _run(values: dict[str, Any]) -> Run:

@@ -20,6 +20,7 @@ from pinterest_pipeline.entities import ENTITIES, USER, Entity
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest.kinesis import NO_TEXT
 from pinterest_pipeline.lake.checkpoints import folder
+from pinterest_pipeline.lake.frames import frame_of
 from pinterest_pipeline.lake.queries import retry_on_conflict
 from pinterest_pipeline.lake.tables import RAW, RETENTION, Lake, Origin, literal
 from pinterest_pipeline.maintenance.upkeep import purge, tables_with_records
@@ -111,8 +112,7 @@ def _erase_rows(spark: SparkSession, lake: Lake, entity: Entity, keys: list[int]
         # Found first: a merge would validate all records twice, and most tables have none of the person's.
         theirs = _judged(spark, table, entity).where(is_theirs).select(*IDENTITY)
         if found := theirs.collect():
-            columns = pa.table({name: [row[name] for row in found] for name in IDENTITY})
-            delete_records(spark.createDataFrame(columns, theirs.schema), table)
+            delete_records(frame_of(spark, found, IDENTITY, theirs.schema), table)
 
     erase_records(lake.quarantine(entity))
     if keys:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
 
-import pyarrow as pa
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import ENTITIES
+from pinterest_pipeline.lake.frames import frame_of
 from pinterest_pipeline.lake.runs import Run, append_runs, finished, now
 from pinterest_pipeline.lake.tables import Lake, TableState, existing_tables, table_state
 from pinterest_pipeline.publish.answers import ANSWERS, Answer
@@ -49,8 +49,8 @@ def publish(spark: SparkSession, lake: Lake) -> None:
     rows = _rows(frames)
 
     def write(answer: Answer) -> Run:
-        columns = pa.table({name: [row[name] for row in rows[answer]] for name in answer.columns})
-        table = spark.createDataFrame(columns, frames[answer].schema).writeTo(lake.table(answer.name))
+        frame = frame_of(spark, rows[answer], answer.columns, frames[answer].schema)
+        table = frame.writeTo(lake.table(answer.name))
         # Delta's log keeps the smallest and largest values of deleted rows, and an answer may contain names.
         table = table.using("delta").tableProperty("delta.dataSkippingNumIndexedCols", "0")
         if answer.name in there:
