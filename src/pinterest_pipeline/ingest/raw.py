@@ -48,6 +48,8 @@ def with_first_arrival(records: DataFrame, raw: DataFrame) -> DataFrame:
     recent = (sf.col("origin") == Origin.S3) & (
         sf.col("arrived_at") > sf.expr(f"current_timestamp() - {_REWRITTEN_WITHIN}")
     )
+    # Of all files: a semi join with those of the batch costs as much for each row as the aggregation, and reads and
+    # splits the batch's files once more to get their names.
     seen = raw.where(recent).groupBy(file).agg(sf.min("arrived_at").alias("_first"))
     joined = records.select("*", file).join(sf.broadcast(seen), "_file", "left")
     return joined.withColumn("arrived_at", sf.least("arrived_at", "_first")).drop("_file", "_first")
