@@ -1,4 +1,4 @@
-"""A pair of AWS keys, and the names that it has where it is stored for the legacy mount; knows nothing of Spark."""
+"""A pair of AWS keys, and the names under which it is stored for the legacy mount. Needs no Spark."""
 
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -14,10 +14,10 @@ SCOPE_NAMES = ("aws-access-key-id", "aws-secret-access-key")
 
 @dataclass(frozen=True)
 class AwsKeys:
-    """A pair of AWS keys that shows neither of them when it is printed.
+    """A pair of AWS keys; neither is shown when it is printed.
 
     Attributes:
-        access_key_id: The id; it names the key, and with it the account, so it stays out of output too.
+        access_key_id: The id. It identifies the key and the account, so it is not shown either.
         secret_access_key: The secret.
     """
 
@@ -25,7 +25,7 @@ class AwsKeys:
     secret_access_key: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Check that both are there.
+        """Check that neither is empty.
 
         Raises:
             StageError: One of them is empty.
@@ -36,7 +36,7 @@ class AwsKeys:
             )
 
     def redacted(self, text: str) -> str:
-        """Return the text with both keys blotted out, also where they stand encoded in a URL."""
+        """Return the text without the two keys, also in their URL-encoded form."""
         for key in (self.secret_access_key, self.access_key_id):
             for spelling in (key, quote(key, safe="")):
                 text = text.replace(spelling, "[redacted]")

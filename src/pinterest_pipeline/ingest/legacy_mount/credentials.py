@@ -1,8 +1,7 @@
 """The AWS keys that the legacy mount needs, from a secret scope or from the uploaded credential file's table.
 
-A secret scope is the better of the two: its values are redacted in every notebook, and reading them is a right that
-can be granted and taken back. The table is what the CSV file of the AWS console becomes when a person uploads it.
-An external location needs neither.
+Prefer a secret scope: its values are redacted in every notebook, and read access to them can be granted and revoked.
+The table is the uploaded CSV file of the AWS console. An external location needs neither.
 """
 
 from typing import Protocol
@@ -32,10 +31,10 @@ class HasSecrets(Protocol):
 
 
 def read_keys(spark: SparkSession, dbutils: HasSecrets, scope: str, table: str) -> AwsKeys:
-    """Read the keys from the secret scope where one is named, else from the table of the credential file.
+    """Read the keys from the secret scope if one is given, else from the table of the credential file.
 
     Raises:
-        StageError: The keys are not there, or not as they should be.
+        StageError: The keys cannot be read, or are invalid.
     """
     return keys_from_scope(dbutils, scope) if scope else keys_from_table(spark, table)
 
@@ -45,7 +44,7 @@ def keys_from_table(spark: SparkSession, table: str) -> AwsKeys:
 
     Args:
         spark: The session.
-        table: The table's name, or the folder it lies in; a folder has a slash in it.
+        table: The table's name, or its folder; a value with a slash is a folder.
 
     Raises:
         StageError: There is no such table, it has other columns, or it does not hold exactly one pair of keys.
@@ -61,32 +60,32 @@ def keys_from_table(spark: SparkSession, table: str) -> AwsKeys:
     if not set(KEY_COLUMNS) <= set(columns):
         raise StageError(
             f"expected the columns {_listed(KEY_COLUMNS)} in {table!r}, found {_listed(columns)}; upload the file "
-            "as the AWS console offers it, with its header"
+            "as downloaded from the AWS console, with its header"
         )
     pairs = rows.select(*(f"`{column}`" for column in KEY_COLUMNS)).limit(2).collect()
     if len(pairs) != 1:
         found = "no row" if not pairs else "several rows"
-        raise StageError(f"expected one pair of AWS keys in {table!r}, found {found}; leave the row that is in use")
+        raise StageError(f"expected one pair of AWS keys in {table!r}, found {found}; keep only the row that is in use")
     access_key_id, secret_access_key = ((value or "").strip() for value in pairs[0])
     return AwsKeys(access_key_id, secret_access_key)
 
 
 def keys_from_scope(dbutils: HasSecrets, scope: str) -> AwsKeys:
-    """Read the keys from a secret scope, where they are called as `SCOPE_NAMES` says.
+    """Read the keys from a secret scope, by the names in `SCOPE_NAMES`.
 
     Args:
-        dbutils: The notebook's own.
+        dbutils: The notebook's `dbutils`.
         scope: The scope's name.
 
     Raises:
-        StageError: The scope or one of the secrets is not there, or may not be read.
+        StageError: The scope or one of the secrets does not exist, or cannot be read.
     """
     try:
         access_key_id, secret_access_key = (dbutils.secrets.get(scope=scope, key=name) for name in SCOPE_NAMES)
     except Exception as error:
         raise StageError(
-            f"expected the secrets {_listed(SCOPE_NAMES)} in the scope {scope!r}, but they cannot be read; put them "
-            "there with `databricks secrets put-secret`, and ask for the right to read the scope"
+            f"expected the secrets {_listed(SCOPE_NAMES)} in the scope {scope!r}, but they cannot be read; store "
+            "them with `databricks secrets put-secret`, and request read access to the scope"
         ) from error
     return AwsKeys(access_key_id.strip(), secret_access_key.strip())
 

@@ -1,7 +1,7 @@
 """The few kinds of chart that pages draw, as plotly.js figures: plain values that go into a page as JSON.
 
-Colours and fonts are names of CSS variables, so that a chart follows the page from light to dark. plotly.js reads
-texts as a little HTML, therefore every text from data is escaped here.
+Colours and fonts are names of CSS variables, so that a chart follows the page's light or dark theme. plotly.js
+renders some HTML in texts, so every text from data is escaped here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,8 @@ _BAR, _ROW, _LEGEND = 28, 34, 44  # pixels of height
 _COLUMNS_HEIGHT = 280
 _CHARACTER = 9
 _MARGIN: Json = {"l": 4, "r": 8, "t": 8, "b": 8}
-_LONGEST_LABEL = 22  # characters; so a phone's width has a place for the bars
-_MOST_NAMES = 10  # below an axis, of many columns; so that none lies on the next
+_MAX_LABEL = 22  # characters; leaves room for the bars on a phone
+_MAX_NAMES = 10  # below an axis; more would overlap
 _HALF_AN_HOUR = timedelta(minutes=30)
 _HEADROOM = 1.15  # above the highest column, for its number
 
@@ -40,13 +40,13 @@ class Chart:
 
     @property
     def figure(self) -> Json:
-        """The chart as plotly.js takes it."""
+        """The chart in the form that plotly.js reads."""
         return {"data": self.traces, "layout": {**_base(), **self.layout, "height": self.height}}
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: its name, its length, and what is written on it; `about` is the whole text on hovering."""
+    """One bar: its name, its length and the text on it; `about` is the text on hovering."""
 
     name: str
     value: float
@@ -56,7 +56,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Series:
-    """Values of one colour, one for each name along the axis; None where there is none."""
+    """Values of one colour, one for each name along the axis; None for a missing value."""
 
     name: str
     values: Sequence[float | None]
@@ -74,12 +74,12 @@ class Line:
 
 
 def css(variable: str) -> Json:
-    """Return a reference to a CSS variable; the page puts its value in this place before it draws."""
+    """Return a reference to a CSS variable; the page replaces it with the variable's value before it draws."""
     return {"css": f"--{variable}"}
 
 
 def rows_of_bars(bars: Sequence[Bar]) -> Chart:
-    """Draw one bar under the other, in the order given; a text longer than its bar runs on behind it."""
+    """Draw horizontal bars from the top down, in the given order; a text longer than its bar extends past it."""
     trace = {
         "type": "bar",
         "orientation": "h",
@@ -105,7 +105,7 @@ def rows_of_bars(bars: Sequence[Bar]) -> Chart:
 
 
 def stacked_rows(names: Sequence[str], series: Sequence[Series]) -> Chart:
-    """Draw one bar a name, put together from the series, with the sum behind it."""
+    """Draw one horizontal bar for each name, stacked from the series, with the sum after it."""
     traces = [
         {
             "type": "bar",
@@ -136,7 +136,7 @@ def stacked_rows(names: Sequence[str], series: Sequence[Series]) -> Chart:
 
 
 def columns(names: Sequence[str], values: Sequence[float]) -> Chart:
-    """Draw one column a name, side by side, with its value on top."""
+    """Draw one column for each name, with its value on top."""
     trace = {
         "type": "bar",
         "x": _escaped(names),
@@ -153,7 +153,7 @@ def columns(names: Sequence[str], values: Sequence[float]) -> Chart:
 
 
 def grouped_columns(names: Sequence[str], series: Sequence[Series]) -> Chart:
-    """Draw the series' columns side by side under each name, against a scale."""
+    """Draw the series' columns side by side for each name, with a value axis."""
     traces = [
         {
             "type": "bar",
@@ -171,11 +171,11 @@ def grouped_columns(names: Sequence[str], series: Sequence[Series]) -> Chart:
 
 
 def lines(series: Sequence[Line], unit: str, *, clock: bool = False) -> Chart:
-    """Draw lines over the seconds of a run or over a clock's time, from zero up.
+    """Draw lines over the seconds of a run or over dates; the value axis starts at zero.
 
     Args:
         series: The lines.
-        unit: What stands behind a value when it is pointed at, such as `s`.
+        unit: Follows a value in the text on hovering, such as `s`.
         clock: Whether the times are ISO dates instead of seconds.
     """
     at = "%{x|%b %-d, %H:%M}" if clock else "after %{x:.0f} s"
@@ -198,7 +198,7 @@ def lines(series: Sequence[Line], unit: str, *, clock: bool = False) -> Chart:
 
 
 def heat_map(across: Sequence[str], down: Sequence[str], cells: Cells) -> Chart:
-    """Draw a grid of numbers, the larger the stronger in colour; a cell without a number stays empty.
+    """Draw a grid of numbers; a larger number has a stronger colour, a cell without one stays empty.
 
     Args:
         across: Names of the grid's columns.
@@ -225,7 +225,7 @@ def heat_map(across: Sequence[str], down: Sequence[str], cells: Cells) -> Chart:
 
 
 def _base() -> Json:
-    """Return the layout that all charts share: no background, and no dragging, which would stop a finger's scroll."""
+    """Return the layout that all charts share: no background, and no dragging, which would block touch scrolling."""
     return {
         "autosize": True,
         "dragmode": False,
@@ -252,7 +252,7 @@ def _bars(gap: float = 0.3) -> Json:
 
 
 def _length_axis(values: Sequence[float], room: float = 1) -> Json:
-    """Return an axis from zero that shows nothing: each bar has its number written on it."""
+    """Return a hidden axis from zero: each bar shows its number."""
     return {"visible": False, "fixedrange": True, "range": [0, (max(values, default=0) or 1) * room]}
 
 
@@ -262,10 +262,10 @@ def _seconds() -> Json:
 
 def _clock(times: Sequence[str]) -> Json:
     """Return an axis of dates from half an hour before the first to half an hour after the last."""
-    moments = [datetime.fromisoformat(time) for time in times]
+    timestamps = [datetime.fromisoformat(time) for time in times]
     return {
         "type": "date",
-        "range": [(min(moments) - _HALF_AN_HOUR).isoformat(), (max(moments) + _HALF_AN_HOUR).isoformat()],
+        "range": [(min(timestamps) - _HALF_AN_HOUR).isoformat(), (max(timestamps) + _HALF_AN_HOUR).isoformat()],
     }
 
 
@@ -280,13 +280,13 @@ def _name_rows(names: Sequence[str]) -> Json:
         "showgrid": False,
         "range": [len(names) - 0.5, -0.5],
         "tickvals": list(range(len(names))),
-        "ticktext": [_text(name, _LONGEST_LABEL) for name in names],
+        "ticktext": [_text(name, _MAX_LABEL) for name in names],
         "ticklabelstandoff": 8,
     }
 
 
 def _names_below() -> Json:
-    return {**_quiet_axis(), "type": "category", "nticks": _MOST_NAMES, "showgrid": False, "ticklabelstandoff": 6}
+    return {**_quiet_axis(), "type": "category", "nticks": _MAX_NAMES, "showgrid": False, "ticklabelstandoff": 6}
 
 
 def _legend() -> Json:
