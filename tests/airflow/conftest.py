@@ -36,7 +36,7 @@ def running(pair: tuple[Airflow, Workspace]) -> Airflow:
 
 @pytest.fixture
 def workspace(pair: tuple[Airflow, Workspace]) -> Iterator[Workspace]:
-    """The workspace, reset, which must have no complaint at the end of the test."""
+    """The workspace, reset; at the end of the test it must have recorded no violation."""
     pair[1].reset()
     yield pair[1]
     assert pair[1].violations == []

@@ -1,4 +1,4 @@
-"""The states of a DAG run, by task (the run itself has no name), and its calls to the workspace."""
+"""The states of a DAG run, by task (the empty name is the run itself), and its calls to the workspace."""
 
 from tests.airflow.workspace import Workspace
 

@@ -32,7 +32,7 @@ DEADLINE_SECONDS = 12
 Answer = TypeVar("Answer")
 
 SERVICES = ("api-server", "scheduler", "triggerer", "dag-processor")
-PATIENCE = 600
+TIMEOUT_SECONDS = 600
 
 POLICY = f"""
 from datetime import timedelta
@@ -50,7 +50,7 @@ def dag_policy(dag):
 
 
 class ServiceError(Exception):
-    """Raised when an Airflow service does not do what it should in time."""
+    """Raised when a service of Airflow refuses a call, or does not reach an expected state in time."""
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Airflow:
         process.wait()
 
     def log_in(self) -> None:
-        """Wait for the API server and take a token."""
+        """Wait for the API server and get a token."""
         answer = wait_for(self._try_to_log_in, "the API server answers")
         self.session.headers["Authorization"] = f"Bearer {answer}"
 
@@ -118,13 +118,13 @@ class Airflow:
             self.call("PATCH", f"{run}/taskInstances/{task}", {"new_state": "failed"})
 
     def clear(self, run: str, task: str) -> None:
-        """Let a task of a DAG run, and what comes after it, be done again."""
+        """Clear a task of a DAG run and its downstream tasks, so that they run again."""
         dag, _, run_id = run.removeprefix("dags/").partition("/dagRuns/")
         body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [task], "include_downstream": True}
         self.call("POST", f"dags/{dag}/clearTaskInstances", {**body, "only_failed": False, "reset_dag_runs": True})
 
     def trigger(self, dag_id: str = DAG.stem) -> str:
-        """Start a DAG run; returns the path of what the API knows of it."""
+        """Start a DAG run; returns its path in the API."""
         run = self.call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})
         return f"dags/{dag_id}/dagRuns/{run['dag_run_id']}"
 
@@ -134,12 +134,12 @@ class Airflow:
         return [f"dags/{dag_id}/dagRuns/{each['dag_run_id']}" for each in runs]
 
     def states(self, run: str) -> dict[str, str]:
-        """Return what the tasks of a DAG run are, and under the empty key the run itself."""
+        """Return the states of a DAG run's tasks, and under the empty key its own."""
         tasks = self.call("GET", f"{run}/taskInstances")["task_instances"]
         return {each["task_id"]: each["state"] for each in tasks} | {"": self.call("GET", run)["state"]}
 
     def ended(self, run: str) -> dict[str, str]:
-        """Wait for a DAG run's end, and return what its tasks and itself ended as."""
+        """Wait for a DAG run's end, and return the final states of its tasks and its own."""
         wait_for(lambda: self.call("GET", run)["state"] in {"success", "failed"}, f"{run} ends")
         return self.states(run)
 
@@ -148,22 +148,22 @@ class Airflow:
         wait_for(lambda: self.states(run)[task] == state, f"{task} of {run} is {state}")
 
     def log(self, run: str, task: str, attempt: int = 1) -> str:
-        """Return the log of an attempt at a task."""
+        """Return the log of an attempt of a task."""
         return str(self.call("GET", f"{run}/taskInstances/{task}/logs/{attempt}?full_content=true")["content"])
 
     def logs(self) -> dict[Path, str]:
-        """Return everything that any part of Airflow has written into a log."""
+        """Return the content of every log file of Airflow."""
         return {path: path.read_text(encoding="utf-8") for path in self.home.rglob("*.log")}
 
 
-def wait_for(ask: Callable[[], Answer], what: str, seconds: float = PATIENCE) -> Answer:
-    """Ask until the answer is a true one, and return it.
+def wait_for(ask: Callable[[], Answer], what: str, seconds: float = TIMEOUT_SECONDS) -> Answer:
+    """Poll until the answer is true, and return it.
 
     Raises:
         ServiceError: It did not become true in time.
     """
     if not (answer := eventually(ask, seconds)):
-        raise ServiceError(f"after {seconds} s: not so that {what}")
+        raise ServiceError(f"expected within {seconds} s that {what}")
     return answer
 
 
@@ -200,8 +200,8 @@ def airflow(home: Path, connections: Path, certificate: Path, proxy: str) -> Ite
     (home / "config" / "airflow_local_settings.py").write_text(POLICY, encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    way = {"REQUESTS_CA_BUNDLE": str(certificate), "HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1"}
-    environment = {**os.environ, **_settings(home, port, connections), **way}
+    network = {"REQUESTS_CA_BUNDLE": str(certificate), "HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1"}
+    environment = {**os.environ, **_settings(home, port, connections), **network}
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True)
     running = Airflow(home, environment, f"http://127.0.0.1:{port}")
     try:

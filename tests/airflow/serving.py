@@ -1,7 +1,7 @@
-"""Serves a workspace of the tests' own over HTTPS as `workspace.test`, with a certificate of the tests' own authority.
+"""Serves the stand-in workspace over HTTPS as `workspace.test`, with a certificate of the tests' own authority.
 
-The provider asks for its token at port 443 of the workspace's host whatever the connection says. So the name is not
-resolved at all: Airflow's processes have a proxy for HTTPS in their environment, and it tunnels to the server.
+The provider requests its token at port 443 of the workspace's host, whatever port the connection has. So the name is
+never resolved: Airflow's processes have an HTTPS proxy in their environment, which tunnels to the server.
 """
 
 import json
@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: the workspace knows its calls."""
+        """Log nothing: the workspace records its calls."""
 
 
 class _Proxy(BaseHTTPRequestHandler):
@@ -82,7 +82,7 @@ class _Proxy(BaseHTTPRequestHandler):
             back.join()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""The DAG as Airflow reads it: it loads, asks nobody while it does, and knows what it may and may not run twice."""
+"""The DAG's file: it loads without a connection, and finds the faults of a finished run."""
 
 import importlib.util
 import os
@@ -15,7 +15,7 @@ OFFLINE = f"""
 import runpy, socket, sys
 
 def refuse(*_):
-    raise SystemExit("a connection was opened while the file was read")
+    raise SystemExit("a connection was opened while the file was loaded")
 
 socket.socket.connect = refuse
 runpy.run_path({str(DAG)!r})
@@ -39,7 +39,7 @@ def test_it_loads_without_an_error_or_a_warning(running: Airflow) -> None:
     assert {dag["dag_id"] for dag in running.call("GET", "dags")["dags"]} == {DAG.stem, LATE}
 
 
-def test_reading_it_asks_neither_a_database_nor_the_network(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_loading_it_uses_neither_a_database_nor_the_network(tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("nothing")
     environment = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
 
@@ -48,7 +48,7 @@ def test_reading_it_asks_neither_a_database_nor_the_network(tmp_path_factory: py
     assert not (home / "airflow.db").exists()
 
 
-def test_a_person_in_the_ui_sees_what_it_is(running: Airflow) -> None:
+def test_the_ui_shows_its_schedule_owner_and_documentation(running: Airflow) -> None:
     details = running.call("GET", f"dags/{DAG.stem}/details")
 
     assert (details["timetable_summary"], details["timezone"], details["catchup"]) == ("0 3 * * *", "UTC", False)
@@ -58,7 +58,7 @@ def test_a_person_in_the_ui_sees_what_it_is(running: Airflow) -> None:
 
 
 def ended(*attempts: Attempt) -> Tree:
-    """Return a run as the workspace shows it, after its first attempt and its repairs."""
+    """Return a run as the workspace returns it, after its first attempt and its repairs."""
     run = Run(1, 11, attempts[0])
     for number, attempt in enumerate(attempts):
         run.repairs, run.attempt, run.result, run.looks = [500] * number, attempt, "", attempt.looks
@@ -70,7 +70,7 @@ def test_a_run_of_all_tasks_in_their_order_has_no_fault(module: ModuleType) -> N
     assert module.faults(ended(Attempt())) == []
 
 
-def test_of_a_repaired_run_the_last_attempts_count(module: ModuleType) -> None:
+def test_in_a_repaired_run_the_last_attempt_of_a_task_counts(module: ModuleType) -> None:
     run = ended(Attempt(failed="refine"), Attempt())
     assert len(run["tasks"]) == len(CHAIN) + 2
 
@@ -87,13 +87,13 @@ def test_of_a_repaired_run_the_last_attempts_count(module: ModuleType) -> None:
     ],
     ids=["one is missing", "two are swapped", "one is new", "none ran"],
 )
-def test_a_run_of_another_job_is_found_out(module: ModuleType, chain: tuple[str, ...], said: str) -> None:
+def test_a_run_of_another_job_is_detected(module: ModuleType, chain: tuple[str, ...], said: str) -> None:
     (fault,) = module.faults(ended(Attempt(chain=chain)))
 
     assert said in fault
 
 
-def test_a_task_that_did_not_succeed_is_found_out_though_the_run_did(module: ModuleType) -> None:
+def test_a_task_that_did_not_succeed_is_detected_though_the_run_did(module: ModuleType) -> None:
     run = ended(Attempt())
     run["tasks"][2]["state"]["result_state"] = "EXCLUDED"
 

@@ -1,4 +1,4 @@
-"""What a person does to a DAG run, what happens to Airflow itself, and what is left of it in the logs."""
+"""Actions on a DAG run in the UI, a restart of Airflow, a missed deadline, and secrets in logs."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,14 +10,14 @@ from tests.airflow.workspace import CLIENT_SECRET, FOR_EVER, Attempt, Workspace
 
 
 def waiting(running: Airflow, workspace: Workspace) -> str:
-    """Start a DAG run whose job does not end, and wait until it waits."""
+    """Start a DAG run whose job does not end, and wait until it is deferred."""
     workspace.script = [Attempt(looks=FOR_EVER)]
     run = running.trigger()
     running.wait_for_state(run, "run", "deferred")
     return run
 
 
-def test_switched_on_it_makes_up_for_the_last_time_of_the_schedule_only(running: Airflow) -> None:
+def test_once_unpaused_it_runs_the_last_missed_interval_only(running: Airflow) -> None:
     (run,) = running.runs("scheduled")
 
     when = datetime.fromisoformat(running.call("GET", run)["run_after"])
@@ -26,7 +26,7 @@ def test_switched_on_it_makes_up_for_the_last_time_of_the_schedule_only(running:
 
 
 @pytest.mark.parametrize("task", ["run", None], ids=["the task", "the DAG run"])
-def test_what_is_marked_as_failed_ends_the_jobs_run(running: Airflow, workspace: Workspace, task: str | None) -> None:
+def test_marking_it_as_failed_cancels_the_jobs_run(running: Airflow, workspace: Workspace, task: str | None) -> None:
     run = waiting(running, workspace)
 
     running.mark_as_failed(run, task)
@@ -35,7 +35,7 @@ def test_what_is_marked_as_failed_ends_the_jobs_run(running: Airflow, workspace:
     assert workspace.runs[101].result == "CANCELED"
 
 
-def test_a_restart_of_airflow_goes_on_with_the_run_that_is_there(running: Airflow, workspace: Workspace) -> None:
+def test_after_a_restart_airflow_continues_with_the_existing_run(running: Airflow, workspace: Workspace) -> None:
     run = waiting(running, workspace)
 
     for service in ("scheduler", "triggerer"):
@@ -49,7 +49,7 @@ def test_a_restart_of_airflow_goes_on_with_the_run_that_is_there(running: Airflo
     assert len(set(tokens(workspace))) == 1
 
 
-def test_a_dag_run_behind_its_deadline_fails_and_says_so(running: Airflow, workspace: Workspace) -> None:
+def test_a_dag_run_past_its_deadline_fails_and_the_log_names_it(running: Airflow, workspace: Workspace) -> None:
     workspace.script = [Attempt(looks=FOR_EVER)]
     running.switch_on(LATE)
     try:
@@ -67,8 +67,8 @@ def test_a_dag_run_behind_its_deadline_fails_and_says_so(running: Airflow, works
 def test_no_log_holds_a_secret(running: Airflow, workspace: Workspace) -> None:
     assert running.ended(running.trigger()) == ALL_WELL
 
-    told = running.logs()
-    assert any("run 101 is" in text for text in told.values())
+    logs = running.logs()
+    assert any("run 101 is" in text for text in logs.values())
     assert [
-        path for path, text in told.items() if any(secret in text for secret in (CLIENT_SECRET, *workspace.tokens))
+        path for path, text in logs.items() if any(secret in text for secret in (CLIENT_SECRET, *workspace.tokens))
     ] == []

@@ -1,4 +1,4 @@
-"""Airflow runs the DAG, waiting and all, against a workspace that is strict about every call."""
+"""Airflow runs the DAG, including its deferred waits, against a workspace that checks every call."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ def test_the_job_is_found_by_its_name_started_once_and_waited_for_without_a_work
     assert {(call.path, str(call.payload["run_id"])) for call in rest} == {("jobs/runs/get", "101")}
 
 
-def test_every_dag_run_is_a_run_of_the_job_of_its_own(running: Airflow, workspace: Workspace) -> None:
+def test_every_dag_run_starts_its_own_run_of_the_job(running: Airflow, workspace: Workspace) -> None:
     assert [running.ended(running.trigger()) for _ in range(2)] == [ALL_WELL, ALL_WELL]
 
     assert len(set(tokens(workspace))) == len(workspace.runs) == 2
@@ -58,7 +58,9 @@ def test_a_second_attempt_repairs_the_same_run(running: Airflow, workspace: Work
     assert [payload.get("latest_repair_id") for payload in workspace.called("jobs/runs/repair")] == [None, 501]
 
 
-def test_a_repair_that_shows_late_is_found_by_the_second_attempt(running: Airflow, workspace: Workspace) -> None:
+def test_a_repair_that_becomes_visible_late_is_found_by_the_second_attempt(
+    running: Airflow, workspace: Workspace
+) -> None:
     workspace.script = [FAILED, Attempt(looks=2, stale=1)]
 
     assert running.ended(running.trigger()) == ALL_WELL
@@ -81,7 +83,7 @@ def test_a_run_that_fails_for_good_fails_the_dag_run_and_is_repaired_once_that_i
     assert (len(workspace.runs), len(set(tokens(workspace)))) == (1, 1)
 
 
-def test_a_run_that_somebody_cancelled_is_left_alone(running: Airflow, workspace: Workspace) -> None:
+def test_a_cancelled_run_is_not_repaired(running: Airflow, workspace: Workspace) -> None:
     workspace.script = [Attempt(result="CANCELED")]
     run = running.trigger()
 
@@ -98,7 +100,7 @@ def test_a_run_that_somebody_cancelled_is_left_alone(running: Airflow, workspace
     ],
     ids=["no such job", "two such jobs"],
 )
-def test_nothing_is_started_where_the_name_does_not_lead_to_one_job(
+def test_nothing_is_started_unless_exactly_one_job_has_the_name(
     running: Airflow, workspace: Workspace, jobs: dict[int, str], said: str
 ) -> None:
     workspace.jobs = jobs
@@ -109,7 +111,7 @@ def test_nothing_is_started_where_the_name_does_not_lead_to_one_job(
     assert {call.path for call in workspace.calls} == {"jobs/list"}
 
 
-def test_a_workspace_that_is_busy_for_a_while_is_asked_again(running: Airflow, workspace: Workspace) -> None:
+def test_calls_are_repeated_while_the_workspace_is_busy(running: Airflow, workspace: Workspace) -> None:
     workspace.refusals |= {"jobs/list": [503], "jobs/run-now": [429, 503], "jobs/runs/get": [503, 0, 429]}
 
     assert running.ended(running.trigger()) == ALL_WELL

@@ -1,8 +1,8 @@
-"""A Databricks workspace of the tests' own: the part of the Jobs API that a DAG calls, and the token endpoint.
+"""A stand-in for a Databricks workspace: the part of the Jobs API that a DAG calls, and the token endpoint.
 
-It stands in for Databricks and is strict where Databricks is: who calls without a token of its own, sends a field that
-the API does not know, repairs what did not fail or forgets the last repair's id is refused. What a run becomes is
-scripted: one `Attempt` for the run and one for each repair.
+It is strict where Databricks is: it refuses a call without one of its tokens or with an unknown field, a repair of a
+run that did not fail, and a repair without the last repair's id. Outcomes are scripted: one `Attempt` for a run and one
+for each of its repairs.
 """
 
 import base64
@@ -32,7 +32,7 @@ FIELDS = {
 
 
 def name_of(path: str) -> str:
-    """Return a call's name; the API's versions 2.1 and 2.2 do not differ in what is called here."""
+    """Return a call's name; for these calls the API's versions 2.1 and 2.2 do not differ."""
     return re.sub(r"^/api/2\.[12]/", "", path)
 
 
@@ -46,13 +46,13 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a run, or its repair, becomes.
+    """The outcome of a run or of a repair.
 
     Attributes:
-        looks: How often it is still running when somebody looks.
-        stale: How often a look at a repair still shows what was before it.
+        looks: The number of requests for its state that find it running.
+        stale: The number of requests after a repair that still return the state before it.
         failed: The task that fails, if any.
-        result: What the run ends as where no task fails.
+        result: The run's result if no task fails.
         chain: The tasks, in their order.
     """
 
@@ -74,7 +74,7 @@ class Call:
 
 @dataclass
 class Run:
-    """One run of a job; its tasks are there once for each attempt."""
+    """One run of a job, with an entry for each attempt of a task."""
 
     run_id: int
     job_id: int
@@ -85,7 +85,7 @@ class Run:
     repairs: list[int] = field(default_factory=list)
 
     def look(self) -> None:
-        """Let time pass: a run ends by being looked at often enough."""
+        """Count a request for the state; after the scripted number of them the run ends."""
         self.looks += 1
         if not self.result and self.looks > self.attempt.looks:
             self._end()
@@ -127,16 +127,16 @@ class Run:
 
 
 class Workspace:
-    """The workspace's jobs and runs, and every call that came.
+    """The workspace's jobs and runs, and every call that it received.
 
     Attributes:
         jobs: The names of the jobs, by id.
-        script: What the next runs and repairs become; a success where it is used up.
-        refusals: Status codes that a path answers its next calls with; 0 lets one through.
-        lost: Paths whose next answer is not sent, though what was asked for is done.
-        calls: What was called, but for the token endpoint.
-        tokens: The tokens that were given out.
-        violations: What a caller did that no right one does.
+        script: The outcomes of the next runs and repairs; those after them succeed.
+        refusals: The status codes of a path's next answers; 0 answers as usual.
+        lost: Paths whose next answer is not sent, though the call takes effect.
+        calls: The calls, without those of the token endpoint.
+        tokens: The issued tokens.
+        violations: The invalid calls.
     """
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ class Workspace:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all but the tokens, which a caller may go on using."""
+        """Clear everything but the tokens, which callers may still have."""
         self.jobs = {7: "another-job", 11: "pinterest-batch"}
         self.script: list[Attempt] = []
         self.refusals: dict[str, list[int]] = defaultdict(list)
@@ -159,7 +159,7 @@ class Workspace:
         """Answer the token endpoint: a service principal's client id and secret for a token."""
         expected = "Basic " + base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
         if authorization != expected or parse_qs(body) != {"grant_type": ["client_credentials"], "scope": ["all-apis"]}:
-            self.violations.append("the token endpoint was asked wrongly")
+            self.violations.append("the token endpoint received an invalid request")
             raise RefusedError(401, "invalid_client", "Client authentication failed")
         self.tokens.append(secrets.token_urlsafe(24))
         return {"access_token": self.tokens[-1], "token_type": "Bearer", "expires_in": 3600}
@@ -168,7 +168,7 @@ class Workspace:
         """Answer one call of the API.
 
         Raises:
-            RefusedError: As Databricks would refuse it, or as the test scripted.
+            RefusedError: Databricks would refuse the call, or the test scripted a refusal.
         """
         with self._lock:
             name = name_of(path)
@@ -178,11 +178,11 @@ class Workspace:
                 raise RefusedError(403, "PERMISSION_DENIED", "Invalid access token")
             if self.refusals[name] and (status := self.refusals[name].pop(0)):
                 raise RefusedError(status, "TEMPORARILY_UNAVAILABLE", "Try again later")
-            self._refuse_what_is_unknown(method, name, payload)
+            self._refuse_unknown(method, name, payload)
             found: Tree = getattr(self, "_" + name.replace("/", "_").replace("-", "_"))(payload)
             return found
 
-    def _refuse_what_is_unknown(self, method: str, name: str, payload: Tree) -> None:
+    def _refuse_unknown(self, method: str, name: str, payload: Tree) -> None:
         if (method, name) not in FIELDS or (unknown := payload.keys() - FIELDS[method, name]):
             self.violations.append(f"{method} {name} with {sorted(payload)}")
             raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Unknown: {name} {sorted(unknown)}")
@@ -228,8 +228,8 @@ class Workspace:
             or body.get("rerun_all_failed_tasks") is not True
             or body.get("latest_repair_id") != last
         ):
-            self.violations.append(f"a run that is {run.result or 'going on'} was repaired with {body}")
-            raise RefusedError(400, "INVALID_PARAMETER_VALUE", "This run cannot be repaired so")
+            self.violations.append(f"a run that is {run.result or 'running'} was repaired with {body}")
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", "This run cannot be repaired with these fields")
         run.repairs.append(len(run.repairs) + 501)
         run.attempt, run.result, run.looks = self._next_attempt(), "", 0
         return {"repair_id": run.repairs[-1]}
@@ -240,10 +240,10 @@ class Workspace:
         return {}
 
     def called(self, name: str) -> list[Tree]:
-        """Return what a path was called with, each time."""
+        """Return the payload of each call of a path."""
         return [call.payload for call in self.calls if call.path == name]
 
     def finish(self) -> None:
-        """Let the runs that still go on succeed when they are next looked at."""
+        """Let unfinished runs succeed at the next request for their state."""
         for run in self.runs.values():
             run.attempt = Attempt(looks=0)
