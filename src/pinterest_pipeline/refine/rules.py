@@ -11,13 +11,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import CleanColumn, Entity, Form, Kind, Rule, SourceColumn
+from pinterest_pipeline.lake.tables import QUARANTINE
 
 REJECTIONS = "rejections"
 EXTRA = "_extra"
 
 _FIELDS = "_fields"
 _PARSED = "_parsed"
-_IS_PLAIN = "_is_plain"
+_IS_UNESCAPED = "_is_unescaped"
 _IS_AS_DECLARED = "_is_as_declared"
 _VERDICT = "_verdict"
 _WHITE_SPACE = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
@@ -28,6 +29,7 @@ _COUNT = r"^\d{1,12}(\.\d{1,9})?\s?[kKmM]?$"
 _TIMESTAMP = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?$"
 _ZONE = r"(Z|[+-]\d\d:\d\d)$"
 _OBJECT_AND_GUARD = 2  # elements of the array that a record is parsed in
+_REJECTIONS_TYPE = next(column.type for column in QUARANTINE if column.name == REJECTIONS)
 _SHOWN = 80  # characters of an invalid value quoted in a reason
 
 
@@ -55,9 +57,9 @@ def record_fields(parsed: Column) -> Column:
     return sf.when(sf.size(parsed) == _OBJECT_AND_GUARD, sf.element_at(parsed, 1))
 
 
-def _is_plain(payload: Column) -> Column:
-    """Return whether a space is the only white space possible in a record's texts: ASCII without escapes."""
-    return (sf.length(payload) == sf.octet_length(payload)) & ~payload.contains("\\")
+def _is_plain(value: Column) -> Column:
+    """Return whether a space is the only white space possible in a field's text: ASCII in a record without escapes."""
+    return sf.col(_IS_UNESCAPED) & (sf.length(value) == sf.octet_length(value))
 
 
 def trimmed_text(value: Column, column: SourceColumn, is_plain: Column | None = None) -> Column:
@@ -137,14 +139,15 @@ def judge(records: DataFrame, entity: Entity) -> DataFrame:
     """
     source = entity.source
     # One step per column: an expression used by two later ones is computed once only in a step of its own.
-    parsed = records.withColumns({_PARSED: parsed_record(sf.col("payload")), _IS_PLAIN: _is_plain(sf.col("payload"))})
+    payload = sf.col("payload")
+    parsed = records.withColumns({_PARSED: parsed_record(payload), _IS_UNESCAPED: ~payload.contains("\\")})
     fields = parsed.withColumn(_FIELDS, record_fields(sf.col(_PARSED)))
     named = fields.withColumn(_IS_AS_DECLARED, _is_as_declared(entity))
-    trimmed = named.withColumns(
-        {_trimmed(c.name): trimmed_text(sf.element_at(sf.col(_FIELDS), c.name), c, sf.col(_IS_PLAIN)) for c in source}
-    )
+    found = {c: _field(at, c.name) for at, c in enumerate(source, 1)}
+    trimmed = named.withColumns({_trimmed(c.name): trimmed_text(text, c, _is_plain(text)) for c, text in found.items()})
     texts = trimmed.withColumns({_text(c.name): present_text(sf.col(_trimmed(c.name)), c) for c in source})
     values = texts.withColumns({_value(c.name): _READERS[c.kind](sf.col(_text(c.name))) for c in source})
+    checked = values.withColumns({_rejected(c.name): _rejection(c, is_key=c.name == entity.key) for c in source})
     verdict = sf.struct(
         *(_clean(column).alias(column.name) for column in entity.clean),
         _extra(entity).alias(EXTRA),
@@ -153,7 +156,7 @@ def judge(records: DataFrame, entity: Entity) -> DataFrame:
     # One row from each row, by a generator: the optimizer would push a filter on the reasons down through plain
     # projections, and so parse every record again for each field in the filter. Expressions inside a generator are
     # interpreted, so it only expands what the step before it has computed.
-    judged = values.withColumn(_VERDICT, verdict)
+    judged = checked.withColumn(_VERDICT, verdict)
     return judged.select(*records.columns, sf.inline(sf.array(_VERDICT)))
 
 
@@ -167,6 +170,16 @@ def _text(name: str) -> str:
 
 def _value(name: str) -> str:
     return f"_value_{name}"
+
+
+def _rejected(name: str) -> str:
+    return f"_rejected_{name}"
+
+
+def _field(at: int, name: str) -> Column:
+    """Return a field's text: by its place where all fields are as declared, since a search compares all names."""
+    values = sf.map_values(sf.col(_FIELDS))
+    return sf.when(sf.col(_IS_AS_DECLARED), sf.element_at(values, at)).otherwise(sf.element_at(sf.col(_FIELDS), name))
 
 
 def _clean(column: CleanColumn) -> Column:
@@ -198,11 +211,18 @@ def _rejections(entity: Entity) -> Column:
         ~sf.col(_IS_AS_DECLARED) & (sf.size(sf.array_distinct(names)) < sf.size(names)),
         _broken(Rule.REPEATED_FIELD, "payload", sf.lit("a field is there more than once")),
     )
-    fields = (_rejection(column, is_key=column.name == entity.key) for column in entity.source)
-    return sf.when(
-        sf.col(_FIELDS).isNull(),
-        sf.array(_got(Rule.NOT_ONE_OBJECT, "payload", "one JSON object", sf.col("payload"))),
-    ).otherwise(sf.array_compact(sf.array(repeated, *fields)))
+    fields = [sf.col(_rejected(column.name)) for column in entity.source]
+    found = sf.array_compact(sf.array(repeated, *fields))
+    # Nearly all records are clean, and removing NULLs from an array is interpreted: it takes long.
+    is_clean = sf.col(_IS_AS_DECLARED) & sf.coalesce(*fields).isNull()
+    return (
+        sf.when(
+            sf.col(_FIELDS).isNull(),
+            sf.array(_got(Rule.NOT_ONE_OBJECT, "payload", "one JSON object", sf.col("payload"))),
+        )
+        .when(is_clean, sf.array().cast(_REJECTIONS_TYPE))
+        .otherwise(found)
+    )
 
 
 def _rejection(column: SourceColumn, *, is_key: bool) -> Column:
