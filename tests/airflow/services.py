@@ -147,8 +147,9 @@ class Airflow:
         """Wait until a task of a DAG run is in a state."""
         wait_for(lambda: self.states(run)[task] == state, f"{task} of {run} is {state}")
 
-    def log(self, run: str, task: str, attempt: int = 1) -> str:
-        """Return the log of an attempt of a task."""
+    def log(self, run: str, task: str) -> str:
+        """Return the log of the last attempt of a task."""
+        attempt = self.call("GET", f"{run}/taskInstances/{task}")["try_number"]
         return str(self.call("GET", f"{run}/taskInstances/{task}/logs/{attempt}?full_content=true")["content"])
 
     def logs(self) -> dict[Path, str]:
@@ -162,7 +163,8 @@ def wait_for(ask: Callable[[], Answer], what: str, seconds: float = TIMEOUT_SECO
     Raises:
         ServiceError: It did not become true in time.
     """
-    if not (answer := eventually(ask, seconds)):
+    # A request costs Airflow's API server tens of milliseconds of processor time.
+    if not (answer := eventually(ask, seconds, pause=0.3)):
         raise ServiceError(f"expected within {seconds} s that {what}")
     return answer
 
