@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from py4j.protocol import Py4JError
@@ -124,10 +123,13 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
         stack.callback(spark.stop)
         with clock.stage("answers"):
             publish(spark, LAKE)
-        with clock.stage("rows counted"):
+        # Each query mostly waits for its plan: all at once.
+        with clock.stage("rows counted"), ThreadPoolExecutor() as pool:
+            reading = [pool.submit(_answer, spark, answer) for answer in ANSWERS]
+            streaming = pool.submit(stream_of, spark, LAKE, started)
             accounts = take_account(spark, LAKE, cloud, tallies, streamed)
-            rejected, answers = rejections(spark, LAKE, accounts), _answers(spark)
-            stream = stream_of(spark, LAKE, started)
+            rejected = rejections(spark, LAKE, accounts)
+            answers, stream = tuple(answer.result() for answer in reading), streaming.result()
         drawing.close()
         report = Report(
             title="Pinterest pipeline",
@@ -273,12 +275,6 @@ def _post(source: Source, settings: DemoSettings, cloud: LocalCloud, clock: _Clo
         # A topic without records has no files: its folder shows that nothing was posted, not that the path is wrong.
         (cloud.landing_folder / "topics" / topic).mkdir(parents=True, exist_ok=True)
     return tallies
-
-
-def _answers(spark: SparkSession) -> tuple[AnswerRows, ...]:
-    # Each query mostly waits for its plan.
-    with ThreadPoolExecutor() as pool:
-        return tuple(pool.map(partial(_answer, spark), ANSWERS))
 
 
 def _answer(spark: SparkSession, answer: Answer) -> AnswerRows:
