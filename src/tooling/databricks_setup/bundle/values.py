@@ -21,7 +21,7 @@ def read_bundle(root: Path) -> dict[str, Any]:
     Args:
         root: The folder of databricks.yml.
     """
-    bundle: dict[str, Any] = yaml.safe_load((root / _FILE).read_text(encoding="utf-8"))
+    bundle: dict[str, Any] = yaml.load((root / _FILE).read_text(encoding="utf-8"), yaml.CSafeLoader)
     return bundle
 
 

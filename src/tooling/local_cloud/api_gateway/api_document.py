@@ -91,7 +91,7 @@ def read_api(text: str, deployment: Deployment) -> Api:
             this gateway does not execute.
     """
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, yaml.CSafeLoader)
         reader = _Reader(document, deployment)
         paths = sorted(document["paths"].items(), key=lambda item: _order(item[0]))
         return Api(tuple(reader.route(path, item) for path, item in paths), read_gateway_responses(document))
