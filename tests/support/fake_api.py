@@ -58,13 +58,19 @@ class FakeApi:
     The answers wait `slow`'s seconds in turn, then always `delay`.
     """
 
-    url: str = ""
+    place: str
+    stage: str
     script: deque[Reply] = field(default_factory=deque)
     otherwise: Reply = field(default=lambda _: None)
     slow: deque[float] = field(default_factory=deque)
     delay: float = 0.0
     calls: list[Call] = field(default_factory=list)
     taken: list[tuple[str, Any, Any]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """The URL with the stage."""
+        return f"{self.place}{self.stage}"
 
     def keys(self, topic: str) -> Counter[Any]:
         return Counter(key for name, key, _ in self.taken if name == topic)
@@ -120,11 +126,21 @@ def status(code: int, **headers: str) -> Callable[[Call], Response]:
 @contextmanager
 def fake_api(certificates: Path | None = None) -> Iterator[FakeApi]:
     """Serve a fake API on a free port of this machine; by https where a folder has server.crt and server.key."""
-    api = FakeApi()
-    routes = [Route("/stage/topics/{topic}", api.answer, methods=["POST"])]
-    routes += [Route(f"/stage/streams/{{topic}}/{end}", api.answer, methods=["PUT"]) for end in ("record", "records")]
-    app = Starlette(routes=routes)
-    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
+    with fake_apis(certificates) as new:
+        yield new()
+
+
+@contextmanager
+def fake_apis(certificates: Path | None = None) -> Iterator[Callable[[], FakeApi]]:
+    """Serve as many fake APIs as are asked for on one port, each as a stage of its own."""
+    apis: dict[str, FakeApi] = {}
+
+    async def answer(request: Request) -> Response:
+        return await apis[request.path_params["stage"]].answer(request)
+
+    routes = [Route("/{stage}/topics/{topic}", answer, methods=["POST"])]
+    routes += [Route(f"/{{stage}}/streams/{{topic}}/{end}", answer, methods=["PUT"]) for end in ("record", "records")]
+    config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="warning", lifespan="off")
     if certificates:
         config.ssl_certfile, config.ssl_keyfile = str(certificates / "server.crt"), str(certificates / "server.key")
     server = uvicorn.Server(config)
@@ -132,9 +148,15 @@ def fake_api(certificates: Path | None = None) -> Iterator[FakeApi]:
     thread.start()
     assert eventually(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
-    api.url = f"https://localhost:{port}/stage" if certificates else f"http://127.0.0.1:{port}/stage"
+    place = f"https://localhost:{port}" if certificates else f"http://127.0.0.1:{port}"
+
+    def new() -> FakeApi:
+        api = FakeApi(place, f"/stage{len(apis)}")
+        apis[api.stage.removeprefix("/")] = api
+        return api
+
     try:
-        yield api
+        yield new
     finally:
         server.should_exit = True
         thread.join()

@@ -45,7 +45,7 @@ def test_a_request_speaks_kafka_rest_v2(api: FakeApi, client: ApiClient) -> None
     client.post(TOPIC, [Record(33, '{"index":33}', 33), Record(None, '"no object"', 0)])
 
     (call,) = api.calls
-    assert call.path == "/stage/topics/abc123.pin"
+    assert call.path == f"{api.stage}/topics/abc123.pin"
     assert call.headers["content-type"] == "application/vnd.kafka.json.v2+json"
     assert call.headers["accept"] == "application/vnd.kafka.v2+json"
     assert json.loads(call.body) == {

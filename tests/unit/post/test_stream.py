@@ -71,7 +71,7 @@ def test_a_row_is_its_json_text_and_its_key(api: FakeApi, tmp_path: Path) -> Non
 
     ((stream, key, data),) = api.taken
     assert (stream, key, json.loads(data)) == (STREAMS[PIN], "33", row(PIN, 33, title=title))
-    assert api.calls[0].path == f"/stage/streams/{stream}/records"
+    assert api.calls[0].path == f"{api.stage}/streams/{stream}/records"
 
 
 def test_one_at_a_time_each_row_has_a_request_of_its_own(api: FakeApi, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_one_at_a_time_each_row_has_a_request_of_its_own(api: FakeApi, tmp_path:
     tallies = post_stream(open_source(sqlite_url(tmp_path, 7), {}), settings)
 
     assert [(tally.sent, tally.requests) for tally in tallies] == [(7, 7)] * 3
-    assert {call.path for call in api.calls} == {f"/stage/streams/{stream}/record" for stream in STREAMS.values()}
+    assert {call.path for call in api.calls} == {f"{api.stage}/streams/{stream}/record" for stream in STREAMS.values()}
 
 
 def test_rows_share_requests_as_far_as_they_fill_them(api: FakeApi, tmp_path: Path) -> None:

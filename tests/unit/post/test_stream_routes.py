@@ -40,7 +40,7 @@ def test_many_records_go_as_texts_with_their_keys(api: FakeApi, client: ApiClien
 
     (call,) = api.calls
     assert (call.path, call.headers["content-type"]) == (
-        "/stage/streams/streaming-abc123-pin/records",
+        f"{api.stage}/streams/streaming-abc123-pin/records",
         "application/json",
     )
     assert json.loads(call.body) == {"records": [{"data": '{"title":"\\"é"}', "partition-key": "33"}]}
@@ -49,7 +49,7 @@ def test_many_records_go_as_texts_with_their_keys(api: FakeApi, client: ApiClien
 def test_one_record_goes_as_the_first_version_sent_it(api: FakeApi, client: ApiClient) -> None:
     client.post(ONE, records(2))
 
-    assert [call.path for call in api.calls] == ["/stage/streams/streaming-abc123-pin/record"] * 2
+    assert [call.path for call in api.calls] == [f"{api.stage}/streams/streaming-abc123-pin/record"] * 2
     assert json.loads(api.calls[1].body) == {"Data": '{"index":1}', "PartitionKey": "1"}
 
 
