@@ -73,8 +73,9 @@ def _has_taken_everything(spark: SparkSession) -> bool:
         return False
     queries = [active[name] for name in names]
     try:
-        for query in queries:
-            query.processAllAvailable()
+        # Each waits for its query's next trigger: together they wait once.
+        with ThreadPoolExecutor(len(queries)) as pool:
+            list(pool.map(lambda query: query.processAllAvailable(), queries))
     except StreamingQueryException:
         return False
     # A query that was stopped, since another one failed, also returns from processAllAvailable.
