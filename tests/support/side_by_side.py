@@ -65,12 +65,11 @@ def main() -> int:
     """Run everything; return the exit code of what failed, or 0."""
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(AT_ONCE) as pool:
         folder = Path(name)
-        outputs = {part: folder / part.name for part in OTHERS}
         running = [pool.submit(CLASSIC.run, folder, None)]
-        running += [pool.submit(part.run, folder, output) for part, output in outputs.items()]
+        running += [pool.submit(part.run, folder, folder / part.name) for part in OTHERS]
         codes = [each.result() for each in running]
-        for output in outputs.values():
-            sys.stdout.write(output.read_text(encoding="utf-8", errors="replace"))
+        for part in OTHERS:
+            sys.stdout.write((folder / part.name).read_text(encoding="utf-8", errors="replace"))
         sys.stdout.write("\n".join(["", "What the tests cost", *table(added_up(folder / "costs")), ""]))
     return next((code for code in codes if code), 0)
 
