@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
@@ -57,41 +57,80 @@ _HINTS = {
 }
 
 
-@dataclass(frozen=True)
 class Clients:
     """The services that the driver calls.
 
-    Attributes:
-        apigateway: Tells the account's role for logs.
-        autoscaling: Tells which machines of the REST proxy are new.
-        cloudformation: Makes, changes and removes everything.
-        s3: Uploads files, and lists buckets.
-        kafka: Tells the brokers' addresses.
-        kafkaconnect: Reports the connector's state.
-        ec2: Closes the network's default security group.
-        elbv2: Tells whether the REST proxy answers.
-        kinesis: Says whether the streams hold data.
-        rds: Deletes a database, on request.
-        kms: Deletes the key, on request.
-        sts: Tells which account this is.
+    A client is created when it is first used: botocore reads the description of its service, which takes longer than a
+    call, and most commands use a few of them.
     """
 
-    apigateway: APIGatewayClient
-    autoscaling: AutoScalingClient
-    cloudformation: CloudFormationClient
-    s3: S3Client
-    kafka: KafkaClient
-    kafkaconnect: KafkaConnectClient
-    ec2: EC2Client
-    elbv2: ElasticLoadBalancingv2Client
-    kinesis: KinesisClient
-    rds: RDSClient
-    kms: KMSClient
-    sts: STSClient
+    def __init__(self, session: boto3.session.Session) -> None:
+        """Keep the session that creates the clients."""
+        self._session = session
+
+    @cached_property
+    def apigateway(self) -> APIGatewayClient:
+        """Tells the account's role for logs."""
+        return self._session.client("apigateway", config=_CONFIG)
+
+    @cached_property
+    def autoscaling(self) -> AutoScalingClient:
+        """Tells which machines of the REST proxy are new."""
+        return self._session.client("autoscaling", config=_CONFIG)
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        """Makes, changes and removes everything."""
+        return self._session.client("cloudformation", config=_CONFIG)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """Uploads files, and lists buckets."""
+        return self._session.client("s3", config=_CONFIG)
+
+    @cached_property
+    def kafka(self) -> KafkaClient:
+        """Tells the brokers' addresses."""
+        return self._session.client("kafka", config=_CONFIG)
+
+    @cached_property
+    def kafkaconnect(self) -> KafkaConnectClient:
+        """Reports the connector's state."""
+        return self._session.client("kafkaconnect", config=_CONFIG)
+
+    @cached_property
+    def ec2(self) -> EC2Client:
+        """Closes the network's default security group."""
+        return self._session.client("ec2", config=_CONFIG)
+
+    @cached_property
+    def elbv2(self) -> ElasticLoadBalancingv2Client:
+        """Tells whether the REST proxy answers."""
+        return self._session.client("elbv2", config=_CONFIG)
+
+    @cached_property
+    def kinesis(self) -> KinesisClient:
+        """Says whether the streams hold data."""
+        return self._session.client("kinesis", config=_CONFIG)
+
+    @cached_property
+    def rds(self) -> RDSClient:
+        """Deletes a database, on request."""
+        return self._session.client("rds", config=_CONFIG)
+
+    @cached_property
+    def kms(self) -> KMSClient:
+        """Deletes the key, on request."""
+        return self._session.client("kms", config=_CONFIG)
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """Tells which account this is."""
+        return self._session.client("sts", config=_FIRST_CALL)
 
 
 def open_clients(region: str, profile: str | None = None) -> Clients:
-    """Make the clients, for a region and the credentials of botocore's own chain.
+    """Return the clients for a region and the credentials of botocore's own chain.
 
     Raises:
         SettingsError: There is no such profile, or there are no credentials.
@@ -100,20 +139,7 @@ def open_clients(region: str, profile: str | None = None) -> Clients:
         session = boto3.session.Session(profile_name=profile, region_name=region)
         if session.get_credentials() is None:
             raise NoCredentialsError
-        return Clients(
-            session.client("apigateway", config=_CONFIG),
-            session.client("autoscaling", config=_CONFIG),
-            session.client("cloudformation", config=_CONFIG),
-            session.client("s3", config=_CONFIG),
-            session.client("kafka", config=_CONFIG),
-            session.client("kafkaconnect", config=_CONFIG),
-            session.client("ec2", config=_CONFIG),
-            session.client("elbv2", config=_CONFIG),
-            session.client("kinesis", config=_CONFIG),
-            session.client("rds", config=_CONFIG),
-            session.client("kms", config=_CONFIG),
-            session.client("sts", config=_FIRST_CALL),
-        )
+        return Clients(session)
 
 
 @contextmanager
