@@ -3,12 +3,17 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.workspace import CONNECT, WORKSPACE, lacking_of_a_workspace
 
 WITHOUT_SPARK = {"unit", "bundle", "infrastructure"}
 FIXTURES = "tests.support.spark_fixtures"
 NOT_IN_A_WORKSPACE = {"tmp_path", "kinesis_url"}  # files and streams of this machine
+
+# Hypothesis fails an example after 200 ms, which a busy machine can take for any.
+settings.register_profile("without a deadline", deadline=None)
+settings.load_profile("without a deadline")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -87,7 +87,7 @@ def test_another_way_to_the_proxy_is_deployed_anew_and_another_rate_is_not(tmp_p
 
 
 # No deadline: each example makes a folder.
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text(min_size=1, max_size=30))
 def test_any_text_of_the_api_arrives_as_it_is(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("api")

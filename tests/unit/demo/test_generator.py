@@ -70,7 +70,7 @@ def test_another_seed_gives_other_rows(entity: Entity) -> None:
 
 
 @each_entity
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(rows=st.integers(0, 20_000), more=st.integers(0, 20_000), seed=st.integers(0, 2**64))
 def test_the_first_rows_are_the_same_however_many_follow(entity: Entity, rows: int, more: int, seed: int) -> None:
     few = rows_of(entity, rows, seed)

@@ -119,7 +119,7 @@ TARGET = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size
 HEADER = st.binary(max_size=20).filter(lambda value: not set(value) & {0, 10, 13})
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50, derandomize=True)
 @given(TARGET, HEADER, st.sampled_from(["GET", "POST", "PUT", "DELETE"]), st.text(max_size=20).map(str.encode))
 def test_no_request_fails_in_the_gateway_itself(target: str, header: bytes, method: str, body: bytes) -> None:
     headers = [(b"X-Mine", header), (b"Content-Type", header)]

@@ -104,9 +104,7 @@ def requests(draw: st.DrawFn) -> tuple[str, Any]:
 
 
 # One stream for all examples: later ones see the changes of earlier ones.
-@settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=requests())
 def test_every_request_is_answered_or_refused_for_a_reason(ask: Ask, request: tuple[str, Any]) -> None:
     answer = ask(*request)

@@ -131,7 +131,7 @@ def test_a_closed_shard_is_not_closed_again() -> None:
     assert "already been merged or split" in caught.value.message
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 99)), max_size=8), st.integers(0, HASHES - 1))
 def test_open_shards_always_share_out_all_hash_keys(changes: list[tuple[bool, int]], hash_key: int) -> None:
     stream = stream_of(2)

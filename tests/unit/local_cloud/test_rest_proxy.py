@@ -118,7 +118,7 @@ RECORD = st.fixed_dictionaries({}, optional={"key": JSON, "value": JSON, "partit
 BODY = st.builds(lambda records: json.dumps({"records": records}).encode(), st.lists(RECORD, max_size=3) | JSON)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(BODY | JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=20), st.sampled_from([*FORMATS]))
 def test_every_body_becomes_records_or_a_published_error(body: bytes, kind: str) -> None:
     found: tuple[int, int] | int

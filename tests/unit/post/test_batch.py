@@ -321,7 +321,7 @@ class Crashing:
         return self._source.rows_at(entity, positions)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(crashes=st.lists(st.integers(0, 12), max_size=5))
 def test_runs_that_crash_anywhere_lose_nothing_and_repeat_no_more_than_was_in_flight(
     tmp_path_factory: pytest.TempPathFactory, crashes: list[int]

@@ -27,7 +27,6 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 FUZZ = settings(
     max_examples=EXAMPLES or 25,
     derandomize=not EXAMPLES,
-    deadline=None,
     database=None,
     suppress_health_check=[*HealthCheck],
     phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if EXAMPLES else [])],

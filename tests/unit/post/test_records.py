@@ -54,7 +54,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))  # a database stores no
 PIN_TEXTS = st.fixed_dictionaries({column.name: TEXT for column in PIN.source if column.length})
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(texts=PIN_TEXTS)
 def test_any_text_in_any_column_survives_from_the_database_to_the_request(
     tmp_path_factory: pytest.TempPathFactory, texts: dict[str, str]

@@ -139,7 +139,7 @@ class Failing:
 FATES = st.lists(st.sampled_from([None, THROTTLED, "InternalFailure"]), min_size=1, max_size=5).map(tuple)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     keys=st.lists(st.integers(0, 3), min_size=1, max_size=20),
     troubles=st.lists(st.sampled_from([429, 500]) | FATES, max_size=4),

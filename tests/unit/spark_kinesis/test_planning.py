@@ -220,7 +220,7 @@ def test_finished_shards_are_forgotten_with_the_next_batch() -> None:
     assert positions(reader.start).keys() == {child}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.randoms(use_true_random=False))
 def test_every_record_is_read_once_and_parents_first_however_the_stream_is_resharded(chance: Random) -> None:
     kinesis = FakeKinesis(2)
