@@ -9,6 +9,7 @@ from tests.airflow.services import Airflow
 from tests.airflow.workspace import CLIENT_SECRET, Attempt, Workspace
 
 FAILED = Attempt(failed="refine")
+FAILED_AT_ONCE = Attempt(failed="refine", looks=0)
 VARIABLE = {"key": "pinterest_batch_job", "value": "[dev ann] pinterest-batch"}
 
 
@@ -51,7 +52,7 @@ def test_a_repair_that_becomes_visible_late_is_found_by_the_second_attempt(
 def test_each_attempt_repairs_the_failed_run_once_and_so_does_one_after_the_task_is_cleared(
     running: Airflow, workspace: Workspace
 ) -> None:
-    workspace.script = [FAILED] * 4
+    workspace.script = [FAILED, FAILED, FAILED_AT_ONCE, FAILED_AT_ONCE]
     run = running.trigger()
 
     assert running.ended(run) == FAILED_FOR_GOOD
