@@ -14,7 +14,7 @@ from tests.support.judged import WHITE_SPACE, judged, read, verdicts
 from tests.support.landed import record
 
 # A failing example is shown as it was found: each step of shrinking it would be a Spark job too.
-thrifty = settings(max_examples=3, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+thrifty = settings(max_examples=3, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 MARKERS = [marker for column in PIN.source for marker in column.missing]
 PIECES = [
