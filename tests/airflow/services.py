@@ -147,9 +147,13 @@ class Airflow:
         """Wait until a task of a DAG run is in a state."""
         wait_for(lambda: self.states(run)[task] == state, f"{task} of {run} is {state}")
 
+    def attempts(self, run: str, task: str) -> int:
+        """Return how many attempts of a task Airflow has made, with those that it lost before they started."""
+        return int(self.call("GET", f"{run}/taskInstances/{task}")["try_number"])
+
     def log(self, run: str, task: str) -> str:
         """Return the log of the last attempt of a task."""
-        attempt = self.call("GET", f"{run}/taskInstances/{task}")["try_number"]
+        attempt = self.attempts(run, task)
         return str(self.call("GET", f"{run}/taskInstances/{task}/logs/{attempt}?full_content=true")["content"])
 
     def logs(self) -> dict[Path, str]:

@@ -57,16 +57,17 @@ def test_each_attempt_repairs_the_failed_run_once_and_so_does_one_after_the_task
 
     assert running.ended(run) == FAILED_FOR_GOOD
     assert "refine ended as FAILED; publish ended as UPSTREAM_FAILED: ['the reason of " in running.log(run, "run")
-    assert len(tokens(workspace)) == 3
+    assert running.attempts(run, "run") == 3
     repair = {"run_id": 101, "rerun_all_failed_tasks": True}
-    repairs = [repair, repair | {"latest_repair_id": 501}, repair | {"latest_repair_id": 502}]
-    assert workspace.called("jobs/runs/repair") == repairs
+    repairs = [repair] + [repair | {"latest_repair_id": earlier} for earlier in (501, 502, 503)]
+    # Airflow can start a task before its scheduler has committed it: such an attempt ends before it calls anybody.
+    assert workspace.called("jobs/runs/repair") == repairs[: len(tokens(workspace))]
 
     running.clear(run, "run")
 
     assert running.ended(run) == ALL_WELL
     assert (len(workspace.runs), len(tokens(workspace)), len(set(tokens(workspace)))) == (1, 4, 1)
-    assert workspace.called("jobs/runs/repair") == [*repairs, repair | {"latest_repair_id": 503}]
+    assert workspace.called("jobs/runs/repair") == repairs
 
 
 def test_a_cancelled_run_is_not_repaired(running: Airflow, workspace: Workspace) -> None:
