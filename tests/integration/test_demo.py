@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from pinterest_pipeline.entities import ENTITIES, GEO, PIN, USER, Entity
-from pinterest_pipeline.errors import PipelineError
 from pinterest_pipeline.publish.answers import ANSWERS
 from tests.support.landed import keyed
-from tooling.demo.command import main
+from tests.support.scripts import SCRIPTS, run_here
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "demo.py"
+SCRIPT = SCRIPTS / "demo.py"
 PEOPLE = 40
 
 
@@ -91,17 +90,15 @@ def test_the_report_says_what_was_rejected_and_why(demo: Demo) -> None:
         assert reason in page
 
 
-def test_wrong_input_ends_in_one_line(tmp_path: Path) -> None:
-    done = run_demo("--source", "nowhere", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "there is no folder nowhere" in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_the_script_ends_with_the_code_of_its_outcome(tmp_path: Path) -> None:
+    assert run_demo("--source", "nowhere", cwd=tmp_path).returncode == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (["--rows", "-1"], "--rows must be 0 or more"),
+        (["--source", "nowhere"], "there is no folder nowhere"),
         (["--source", "sqlite:///nowhere.db"], "nowhere.db"),
         (["--source", "oops://host/db"], "oops"),
         (["--output", "."], "holds files that are not from a demo"),
@@ -109,13 +106,10 @@ def test_wrong_input_ends_in_one_line(tmp_path: Path) -> None:
         (["--rows", "9999999999"], "rows"),
     ],
 )
-def test_wrong_input_is_refused_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], complaint: str
-) -> None:
+def test_wrong_input_ends_in_one_line_and_leaves_nothing(tmp_path: Path, arguments: list[str], complaint: str) -> None:
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [SCRIPT.name, *arguments])
-    with pytest.raises(PipelineError, match=complaint) as refusal:
-        main()
-    assert "\n" not in str(refusal.value)
+    done = run_here(SCRIPT, *arguments, folder=tmp_path, environment=os.environ | ELSEWHERE)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert complaint in done.stderr
     assert not (tmp_path / "demo-output" / "report.html").exists()
