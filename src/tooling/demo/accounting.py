@@ -121,8 +121,11 @@ def rejections(spark: SparkSession, lake: Lake, accounts: Sequence[Account]) -> 
         accounts: One an entity; only the quarantine of those that have rows in it is read.
     """
     broken = [
-        spark.table(lake.quarantine(entity)).select(sf.lit(entity.name).alias("entity"), sf.inline("rejections"))
-        for entity in (account.entity for account in accounts if account.quarantined)
+        spark.table(lake.quarantine(account.entity)).select(
+            sf.lit(account.entity.name).alias("entity"), sf.inline("rejections")
+        )
+        for account in accounts
+        if account.quarantined
     ]
     if not broken:
         return ()
