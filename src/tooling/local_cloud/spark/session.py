@@ -17,9 +17,20 @@ from tooling.local_cloud.spark import python_daemon
 from tooling.local_cloud.spark.engine import SMALL_WORK, EngineProfile
 
 DELTA = "io.delta:delta-spark_4.1_2.13:4.4.0"
+LOCAL_FILES = "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0"
 CATALOG = "spark_catalog"
 
 _LOCALHOST = "127.0.0.1"
+# Hadoop calls the operating system by a native library, which Spark's Python package does not contain. Without it, it
+# starts a process for each file that it creates (`chmod`) or renames by the newer of its two interfaces (`readlink`).
+# These use Java's own calls, and the older interface (docs/decisions/0013).
+_FILES_WITHOUT_PROCESSES = {
+    "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
+    "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
+    "spark.sql.streaming.checkpointFileManagerClass": (
+        "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+    ),
+}
 
 
 def local_spark(warehouse: Path, log: Path | None = None, engine: EngineProfile = SMALL_WORK) -> SparkSession:
@@ -46,7 +57,7 @@ def local_spark(warehouse: Path, log: Path | None = None, engine: EngineProfile 
     settings = {
         "spark.driver.bindAddress": _LOCALHOST,
         "spark.driver.host": _LOCALHOST,
-        "spark.jars": ",".join(str(jar) for jar in jars(DELTA)),
+        "spark.driver.extraClassPath": ":".join(str(jar) for jar in _class_path()),
         "spark.driver.memory": "2g",
         "spark.log.level": "ERROR",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -56,6 +67,7 @@ def local_spark(warehouse: Path, log: Path | None = None, engine: EngineProfile 
         "spark.sql.shuffle.partitions": str(cores),
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.warehouse.dir": str(warehouse.resolve()),
+        **_FILES_WITHOUT_PROCESSES,
         "spark.python.daemon.module": python_daemon.MODULE,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -81,6 +93,15 @@ def is_no_interrupt(record: logging.LogRecord) -> bool:
         record: The record.
     """
     return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
+
+
+def _class_path() -> list[Path]:
+    """Return the jars that Spark's installation lacks.
+
+    Of what Delta depends on it contains newer versions, which must not be hidden. As `spark.jars` they would be copied
+    for the session, and the tasks of a local session would load, and compile, classes of their own from the copies.
+    """
+    return [*(jar for jar in jars(DELTA) if jar.name.startswith("io.delta-")), *jars(LOCAL_FILES)]
 
 
 def _spark_home(folder: Path) -> Path:
