@@ -7,9 +7,10 @@ ingests the person again (docs/erasure.md).
 import logging
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 from operator import and_
 
 import pyarrow as pa
@@ -39,6 +40,7 @@ _NO_LOG_RETENTION = {
     **_CHECKPOINT_AT_EACH_COMMIT,
     "delta.logRetentionDuration": "interval 0 hours",
 }
+_TABLES_AT_ONCE = 4  # each waits for its commits most of the time
 _LITE_IMPOSSIBLE = "DELTA_CANNOT_VACUUM_LITE"
 
 
@@ -83,7 +85,10 @@ def erase(spark: SparkSession, lake: Lake, checkpoints: str, person: Person) -> 
     publish(spark, lake)
     shutil.rmtree(folder(checkpoints) / STAGED, ignore_errors=True)
     _move_on(spark, lake, checkpoints)
-    _warn_of({table: _forget_the_past(spark, table) for table in tables_with_records(spark, lake)})
+    tables = tables_with_records(spark, lake)
+    with ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
+        remaining = pool.map(partial(_forget_the_past, spark), tables)
+        _warn_of(dict(zip(tables, remaining, strict=True)))
 
 
 def _keys(spark: SparkSession, lake: Lake, person: Person) -> list[int]:

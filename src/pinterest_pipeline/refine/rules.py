@@ -5,13 +5,16 @@ is then read by the rule of its kind, so that one invalid field does not hide an
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import CleanColumn, Entity, Form, Kind, Rule, SourceColumn
 from pinterest_pipeline.lake.tables import QUARANTINE
+
+_Step = dict[str, Column]
 
 REJECTIONS = "rejections"
 EXTRA = "_extra"
@@ -137,27 +140,46 @@ def judge(records: DataFrame, entity: Entity) -> DataFrame:
         The same rows with the entity's clean columns, `_extra` (NULL without undeclared fields) and `rejections`: an
         array of structs of rule, column and text, empty if the row is clean.
     """
-    source = entity.source
-    # One step per column: an expression used by two later ones is computed once only in a step of its own.
-    payload = sf.col("payload")
-    parsed = records.withColumns({_PARSED: parsed_record(payload), _IS_UNESCAPED: ~payload.contains("\\")})
-    fields = parsed.withColumn(_FIELDS, record_fields(sf.col(_PARSED)))
-    named = fields.withColumn(_IS_AS_DECLARED, _is_as_declared(entity))
+    if entity not in _STEPS:
+        _STEPS[entity] = tuple(_steps(entity))
+    judged = reduce(DataFrame.withColumns, _STEPS[entity], records)
+    # One row from each row, by a generator: the optimizer would push a filter on the reasons down through plain
+    # projections, and so parse every record again for each field in the filter. Expressions inside a generator are
+    # interpreted, so it only expands what the step before it has computed.
+    return judged.select(*records.columns, sf.inline(sf.array(_VERDICT)))
+
+
+class _KeptHere(dict[Entity, tuple[_Step, ...]]):
+    """The steps of each entity, of which building takes longer than most batches; kept in this process.
+
+    A function that Spark Connect sends to a server by value takes an empty one along: columns cannot be sent.
+    """
+
+    def __reduce__(self) -> tuple[type["_KeptHere"], tuple[()]]:
+        """Return how to make an empty one."""
+        return _KeptHere, ()
+
+
+_STEPS = _KeptHere()
+
+
+def _steps(entity: Entity) -> Iterator[_Step]:
+    """Return the columns to add one step after another, since an expression is computed once only as a column."""
+    source, payload = entity.source, sf.col("payload")
+    yield {_PARSED: parsed_record(payload), _IS_UNESCAPED: ~payload.contains("\\")}
+    yield {_FIELDS: record_fields(sf.col(_PARSED))}
+    yield {_IS_AS_DECLARED: _is_as_declared(entity)}
     found = {c: _field(at, c.name) for at, c in enumerate(source, 1)}
-    trimmed = named.withColumns({_trimmed(c.name): trimmed_text(text, c, _is_plain(text)) for c, text in found.items()})
-    texts = trimmed.withColumns({_text(c.name): present_text(sf.col(_trimmed(c.name)), c) for c in source})
-    values = texts.withColumns({_value(c.name): _READERS[c.kind](sf.col(_text(c.name))) for c in source})
-    checked = values.withColumns({_rejected(c.name): _rejection(c, is_key=c.name == entity.key) for c in source})
+    yield {_trimmed(c.name): trimmed_text(text, c, _is_plain(text)) for c, text in found.items()}
+    yield {_text(c.name): present_text(sf.col(_trimmed(c.name)), c) for c in source}
+    yield {_value(c.name): _READERS[c.kind](sf.col(_text(c.name))) for c in source}
+    yield {_rejected(c.name): _rejection(c, is_key=c.name == entity.key) for c in source}
     verdict = sf.struct(
         *(_clean(column).alias(column.name) for column in entity.clean),
         _extra(entity).alias(EXTRA),
         _rejections(entity).alias(REJECTIONS),
     )
-    # One row from each row, by a generator: the optimizer would push a filter on the reasons down through plain
-    # projections, and so parse every record again for each field in the filter. Expressions inside a generator are
-    # interpreted, so it only expands what the step before it has computed.
-    judged = checked.withColumn(_VERDICT, verdict)
-    return judged.select(*records.columns, sf.inline(sf.array(_VERDICT)))
+    yield {_VERDICT: verdict}
 
 
 def _trimmed(name: str) -> str:
