@@ -59,6 +59,11 @@ SMALL_WORK = EngineProfile(
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         # Plans of small tables have nothing to adapt, and adaptive execution plans each stage again.
         "spark.sql.adaptive.enabled": "false",
+        # Each task is serialized and deserialized, which costs more than a second core brings to a few thousand rows.
+        # The entities' queries run at the same time, and use that core.
+        "spark.sql.shuffle.partitions": "1",
+        "spark.sql.files.minPartitionNum": "1",
+        "spark.sql.leafNodeDefaultParallelism": "1",
         # Every execution's plan is written as text for the UI, which is off.
         "spark.sql.ui.explainMode": "simple",
         "spark.sql.maxPlanStringLength": "100",
