@@ -4,6 +4,7 @@ Spark and Delta are built for tables of terabytes on clusters. With a batch of a
 all time goes into compiling, planning and reading Delta's log, and almost none into rows.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -35,6 +36,8 @@ LARGE_WORK = EngineProfile(
         # HotSpot compiles no method of more bytes than this. All rules in one stage generate one, which would be
         # interpreted; without that stage each step has methods of its own.
         "spark.sql.codegen.hugeMethodLimit": "8000",
+        # One partition a core: the default is 200.
+        "spark.sql.shuffle.partitions": str(os.cpu_count() or 1),
         **_STABLE_SOURCES,
     }
 )

@@ -63,8 +63,7 @@ def local_spark(warehouse: Path, log: Path | None = None, engine: EngineProfile 
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.session.timeZone": "UTC",
-        # One partition a core, and one for Delta's snapshots: the defaults are 200 and 50.
-        "spark.sql.shuffle.partitions": str(cores),
+        # The default of 50 partitions costs seconds a small commit.
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.warehouse.dir": str(warehouse.resolve()),
         **_FILES_WITHOUT_PROCESSES,
