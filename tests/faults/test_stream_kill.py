@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,6 @@ from threading import Event, Thread
 import psutil
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import USER
 from pinterest_pipeline.lake.tables import Lake
@@ -22,6 +22,7 @@ from pinterest_pipeline.refine.live import catch_up
 from tests.faults.stream_driver import GO, READY
 from tests.support.costs import Meter
 from tests.support.landed import keyed
+from tests.support.reading import rows
 from tests.support.streamed import Sender
 from tests.support.waiting import eventually
 from tooling.local_cloud.kinesis import CREDENTIALS
@@ -120,20 +121,21 @@ def test_a_driver_killed_at_any_moment_loses_no_record_and_doubles_none(
     log, producer = Path(warehouse) / f"{lake.schema}.db" / "user_raw" / "_delta_log", Producer(sent)
     with producer.sending(), ExitStack() as stack:
         # The next driver starts its Spark while the one before works: what is killed is work, not a start.
-        waiting = start(stack, tmp_path / "driver-0", *given)
+        drivers = [start(stack, tmp_path / "driver-1", *given)]
         for kill in range(1, KILLS + 1):
-            working, waiting = waiting, start(stack, tmp_path / f"driver-{kill}", *given)
+            working = drivers.pop()
+            if kill < KILLS:
+                drivers.append(start(stack, tmp_path / f"driver-{kill + 1}", *given))
             working.go()
             wait_for_a_moment(kill, log, working)
             assert working.process.poll() is None, "the driver ended on its own"
             working.kill()
-    brought_by_killed_drivers = spark.table(lake.raw(USER)).count()
+    brought_by_killed_drivers = len(rows(spark, lake.raw(USER)))
 
     for _ in ("the batch that was cut off", "all that came since"):
         catch_up(spark, lake, sent.streams, checkpoints)
 
-    raw = spark.table(lake.raw(USER)).select(sf.get_json_object("payload", "$.first_name").alias("name")).collect()
-    assert Counter(row["name"] for row in raw) == Counter(producer.names)
-    clean = spark.table(lake.clean(USER)).select("ind", sf.split("user_name", " ")[0].alias("name")).collect()
-    assert sorted((row["ind"], row["name"]) for row in clean) == sorted(producer.last.items())
+    raw, clean = rows(spark, lake.raw(USER)), rows(spark, lake.clean(USER))
+    assert Counter(json.loads(row["payload"])["first_name"] for row in raw) == Counter(producer.names)
+    assert sorted((row["ind"], row["user_name"].split()[0]) for row in clean) == sorted(producer.last.items())
     assert 0 < brought_by_killed_drivers < len(raw)

@@ -67,32 +67,38 @@ def run_shown(line: str) -> dict[str, Any]:
     return parsed
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_nothing_is_left_when_the_script_ends(
-    number: signal.Signals, code: int, run_script: RunScript, tmp_path: Path
-) -> None:
-    script = run_script("--folder", str(tmp_path), "--prefix", "abc")
-    shown = read_until(script, "Ctrl-C")
+def end(script: subprocess.Popen[str], number: signal.Signals) -> int:
+    """Send a signal to the script, and return its exit code when nothing of its cloud is left."""
     processes = family(script.pid)
     assert len(processes) >= 11
-    to_topic, to_stream = (run_shown(line) for line in shown if line.startswith("curl"))
+    script.send_signal(number)
+    code = script.wait(30)
+    assert eventually(lambda: all_gone(processes))
+    return code
+
+
+def test_the_script_shows_requests_that_work_and_leaves_nothing_behind(run_script: RunScript, tmp_path: Path) -> None:
+    script = run_script("--folder", str(tmp_path), "--prefix", "abc")
+    to_topic, to_stream = (run_shown(line) for line in read_until(script, "Ctrl-C") if line.startswith("curl"))
     assert to_topic["offsets"][0]["error_code"] is None
     assert to_stream["ShardId"].startswith("shardId-")
     assert eventually(lambda: landed_lines(tmp_path / "landing", "abc.pin") == ['{"index":1,"title":"Hello"}'])
-    script.send_signal(number)
-    assert script.wait(30) == code
-    assert eventually(lambda: all_gone(processes))
+    assert end(script, signal.SIGINT) == 130
 
 
-def test_a_cloud_started_again_goes_on_where_it_was(tmp_path: Path) -> None:
-    settings = LocalCloudSettings(tmp_path, "abc")
-    for start in (0, 10):
-        with LocalCloud(settings) as cloud:
-            post(cloud.api_url, "abc.geo", numbered(range(start, start + 10)))
-            assert cloud.wait_until_landed({"abc.geo": start + 10}, 30) == {"abc.geo": start + 10}
-    assert sorted(json.loads(line)["index"] for line in landed_lines(tmp_path / "landing", "abc.geo")) == list(
-        range(20)
-    )
+def test_a_script_that_is_killed_leaves_nothing_running_and_its_cloud_goes_on_where_it_was(
+    run_script: RunScript, tmp_path: Path
+) -> None:
+    script = run_script("--folder", str(tmp_path), "--prefix", "abc")
+    [to_topic, _] = (run_shown(line) for line in read_until(script, "Ctrl-C") if line.startswith("curl"))
+    assert to_topic["offsets"][0]["offset"] == 0
+    assert eventually(lambda: landed_lines(tmp_path / "landing", "abc.pin"))
+    assert end(script, signal.SIGKILL) == -9
+    with LocalCloud(LocalCloudSettings(tmp_path, "abc")) as cloud:
+        post(cloud.api_url, "abc.pin", numbered(range(10, 20)))
+        assert cloud.wait_until_landed({"abc.pin": 11}, 30) == {"abc.pin": 11}
+    indexes = [json.loads(line)["index"] for line in landed_lines(tmp_path / "landing", "abc.pin")]
+    assert sorted(indexes) == [1, *range(10, 20)]
 
 
 @pytest.mark.parametrize(

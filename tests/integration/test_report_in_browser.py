@@ -67,8 +67,7 @@ def _wait_until(page: Page, condition: Callable[[], bool]) -> None:
         page.wait_for_timeout(50)
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("size", "colours"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
 def test_every_chart_is_drawn_inside_a_page_that_complains_of_nothing_and_asks_for_nothing_but_itself(
     open_report: Open, size: tuple[int, int], colours: Colours
 ) -> None:

@@ -15,6 +15,7 @@ from pinterest_pipeline.refine import backfill
 from pinterest_pipeline.refine import merging as refining
 from pinterest_pipeline.refine.rules import judge
 from tests.support.landed import NAMES, bring_in, keyed, land
+from tests.support.reading import rows
 from tests.support.streamed import clean, runs
 
 DAY, NEXT_DAY = datetime(2024, 5, 1, 12, tzinfo=UTC), datetime(2024, 5, 2, tzinfo=UTC)
@@ -43,8 +44,8 @@ def test_a_day_is_judged_by_the_rules_as_they_are_and_what_raw_lacks_of_it_is_re
     for expected in ([-3, 20, 41], [-3, 20, 30, 41]):
         tasks.backfill([*place, "--landing", str(tmp_path), "--checkpoints", checkpoints, "--day=2024-05-01"])
         assert [row["age"] for row in clean(spark, lake, USER)] == expected
-        [rejected] = spark.table(lake.quarantine(USER)).collect()
+        [rejected] = rows(spark, lake.quarantine(USER))
         assert rejected["rejections"][0]["text"] == "age: expected -10 to 39, got 40"
-        assert spark.table(lake.raw(USER)).count() == 5
+        assert len(rows(spark, lake.raw(USER))) == 5
     [first, *_] = sorted(runs(spark, lake, "backfill"), key=lambda run: run["finished_at"])
     assert (first["rows_read"], first["rows_kept"], first["rows_rejected"]) == (3, 1, 1)

@@ -2,27 +2,28 @@ import json
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import GEO, USER
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest import files as ingest
 from pinterest_pipeline.ingest.files import ingest_landing
 from pinterest_pipeline.ingest.readers import Reader
-from pinterest_pipeline.lake.tables import Lake, create_tables, table_version
+from pinterest_pipeline.lake.tables import Lake, create_tables
 from pinterest_pipeline.publish import publishing
 from pinterest_pipeline.publish.answers import ANSWERS
 from pinterest_pipeline.publish.publishing import publish
 from pinterest_pipeline.refine import merging as refining
-from pinterest_pipeline.refine.merging import replay
-from tests.support.landed import NAMES, bring_in, keyed, land, mend, record
-from tests.support.streamed import only
+from tests.support.landed import NAMES, bring_in, keyed, land, record
+from tests.support.reading import rows, version
+from tests.support.streamed import clean, only
 from tooling.local_cloud.spark.session import CATALOG
 
 Pass = Callable[[], None]
@@ -56,35 +57,40 @@ def filled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def test_every_line_becomes_one_raw_row_that_knows_where_it_stood(spark: SparkSession, filled: Lake) -> None:
-    rows = spark.table(filled.raw(USER)).orderBy("position").collect()
+    found = sorted(rows(spark, filled.raw(USER)), key=itemgetter("position"))
     partition = "topics/test-0001.user/partition=0/test-0001.user"
     first = [f"{partition}+0+0000000007.json:000000000{line}" for line in (1, 2, 3)]
-    assert [row["position"] for row in rows] == [*first, f"{partition}+0+0000000010.json:0000000001"]
-    assert {row["origin"] for row in rows} == {"s3"}
+    assert [row["position"] for row in found] == [*first, f"{partition}+0+0000000010.json:0000000001"]
+    assert {row["origin"] for row in found} == {"s3"}
 
 
 def test_a_record_that_is_not_clean_goes_to_quarantine_with_every_reason(spark: SparkSession, filled: Lake) -> None:
-    rows = spark.table(filled.quarantine(GEO)).orderBy("position").collect()
-    assert [[tuple(rejection) for rejection in row["rejections"]] for row in rows] == [
+    found = sorted(rows(spark, filled.quarantine(GEO)), key=itemgetter("position"))
+    assert [[tuple(rejection.values()) for rejection in row["rejections"]] for row in found] == [
         [
             ("out_of_range", "latitude", "latitude: expected -90 to 90, got 91"),
             ("wrong_kind", "longitude", "longitude: expected a number, got east"),
         ],
         [("not_one_object", "payload", "payload: expected one JSON object, got {broken")],
     ]
-    assert [row["reasons"] for row in rows] == [[each["text"] for each in row["rejections"]] for row in rows]
-    assert spark.table(filled.clean(GEO)).isEmpty()
+    assert [row["reasons"] for row in found] == [[each["text"] for each in row["rejections"]] for row in found]
+    assert rows(spark, filled.clean(GEO)) == []
 
 
 def test_the_counts_of_every_run_add_up(spark: SparkSession, filled: Lake) -> None:
-    row = spark.table(filled.runs).where("stage = 'refine' AND subject = 'user'").first()
-    assert row is not None
+    [row] = rows(spark, filled.runs, "stage = 'refine' AND subject = 'user'")
     assert (row["rows_read"], row["rows_kept"], row["rows_rejected"], row["rows_replaced"]) == (4, 2, 1, 1)
 
 
+def test_no_latency_is_recorded_for_files(spark: SparkSession, filled: Lake) -> None:
+    runs = rows(spark, filled.runs)
+    assert {run["stage"] for run in runs} == {"ingest", "refine"}
+    assert {run[latency] for run in runs for latency in ("latency_p50_seconds", "latency_p99_seconds")} == {None}
+
+
 def test_unknown_fields_are_kept_aside(spark: SparkSession, filled: Lake) -> None:
-    rows = spark.table(filled.clean(USER)).orderBy("ind").collect()
-    assert [row["_extra"] for row in rows] == [None, {"nickname": "Ad", "tags": '["a",1]'}]
+    found = sorted(rows(spark, filled.clean(USER)), key=itemgetter("ind"))
+    assert [row["_extra"] for row in found] == [None, [("nickname", "Ad"), ("tags", '["a",1]')]]
 
 
 @pytest.mark.entities(USER)
@@ -96,7 +102,7 @@ def test_a_folder_whose_name_looks_like_a_pattern_is_that_folder_and_no_other(
 
     bring_in(spark, lake, tmp_path / "land [24]*", str(tmp_path / "checks {1,2}[3]?"))
 
-    assert [row["ind"] for row in spark.table(lake.clean(USER)).collect()] == [1]
+    assert [row["ind"] for row in clean(spark, lake, USER)] == [1]
 
 
 def test_auto_loader_which_cannot_be_told_so_refuses_such_a_folder(spark: SparkSession) -> None:
@@ -115,39 +121,23 @@ def test_a_second_run_with_nothing_new_writes_nothing(
     run()
     publish(spark, lake)
     tables = [lake.raw(USER), lake.clean(USER), lake.quarantine(USER), lake.runs, lake.table(of_users[0].name)]
-    before = [table_version(spark, table) for table in tables]
+    before = [version(spark, table) for table in tables]
     run()
     publish(spark, lake)
-    assert [table_version(spark, table) for table in tables] == before
+    assert [version(spark, table) for table in tables] == before
 
 
-@pytest.mark.parametrize("many", [3, 4])
 @pytest.mark.entities(USER)
-def test_the_newest_wins_in_a_batch_of_any_size(
-    spark: SparkSession, lake: Lake, landing: Path, run: Pass, monkeypatch: pytest.MonkeyPatch, many: int
+def test_the_newest_wins_in_a_large_batch_whether_or_not_it_repeats_a_key(
+    spark: SparkSession, lake: Lake, landing: Path, run: Pass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refining, "_MANY_ROWS", many)
+    monkeypatch.setattr(refining, "_MANY_ROWS", 3)
     land(landing, USER, 0, keyed(USER, 1, age=20), keyed(USER, 2, age=30), keyed(USER, 1, age=21))
     run()
-    assert [(row["ind"], row["age"]) for row in spark.table(lake.clean(USER)).orderBy("ind").collect()] == [
-        (1, 21),
-        (2, 30),
-    ]
+    assert [(row["ind"], row["age"]) for row in clean(spark, lake, USER)] == [(1, 21), (2, 30)]
     land(landing, USER, 3, keyed(USER, 1, age=22), keyed(USER, 3, age=40), keyed(USER, 4, age=-1))
     run()
-    assert spark.table(lake.clean(USER)).where("age IN (22, 40)").count() == 2
-
-
-@pytest.mark.entities(USER)
-def test_replay_moves_what_is_clean_by_now_and_leaves_the_rest(
-    spark: SparkSession, lake: Lake, landing: Path, run: Pass
-) -> None:
-    land(landing, USER, 0, keyed(USER, 1, age=-3), keyed(USER, 2, age=-4))
-    run()
-    mend(spark, lake, USER, '"age": -3', '"age": 30')
-    replay(spark, lake)
-    assert [(row["ind"], row["age"]) for row in spark.table(lake.clean(USER)).collect()] == [(1, 30)]
-    assert spark.table(lake.quarantine(USER)).count() == 1
+    assert [(row["ind"], row["age"]) for row in clean(spark, lake, USER)] == [(1, 22), (2, 30), (3, 40)]
 
 
 def written(path: Path, seconds: int, *lines: str) -> Path:
@@ -171,7 +161,7 @@ def test_a_landed_file_that_is_written_again_makes_no_record_newer_and_none_twic
     shutil.rmtree(Path(checkpoints) / "ingest_s3")
     written(file, 20, first, "no JSON", json.dumps(keyed(USER, 2)))
     bring_in(spark, lake, landing, checkpoints, Reader.AUTO_LOADER)
-    raw = spark.table(lake.raw(USER)).where(sf.contains("position", sf.lit("0000000000.json")))
-    assert [row["n"] for row in raw.groupBy("arrived_at").agg(sf.count("*").alias("n")).collect()] == [5]
-    assert [row["age"] for row in spark.table(lake.clean(USER)).orderBy("ind").collect()] == [30, 36]
-    assert spark.table(lake.quarantine(USER)).count() == 1
+    raw = rows(spark, lake.raw(USER), "position LIKE '%0000000000.json%'")
+    assert [*Counter(row["arrived_at"] for row in raw).values()] == [5]
+    assert [row["age"] for row in clean(spark, lake, USER)] == [30, 36]
+    assert len(rows(spark, lake.quarantine(USER))) == 1

@@ -20,6 +20,7 @@ from pinterest_pipeline.publish.answers import Answer
 from pinterest_pipeline.publish.publishing import publish
 from pinterest_pipeline.refine.live import catch_up
 from tests.support.landed import bring_in, keyed, land, record
+from tests.support.reading import rows, schema_folder
 from tests.support.streamed import Sender
 
 TWO_DAYS = 2 * 24 * 3600
@@ -69,7 +70,7 @@ def test_no_file_of_the_lake_holds_an_erased_person_and_batch_and_stream_go_on(
 ) -> None:
     answered_by(monkeypatch, NAMES)
     landing, checkpoints = tmp_path / "landing", str(tmp_path / "checkpoints")
-    tables, raw = folder_of(spark, lake), lake.raw(USER)
+    tables, raw = schema_folder(spark, lake.raw(USER)), lake.raw(USER)
     # What an earlier version's log held of every record. The other tables' logs are those of this version.
     spark.sql(f"ALTER TABLE {raw} UNSET TBLPROPERTIES ('delta.dataSkippingStatsColumns')")
     unreadable = json.dumps(record(USER, **HERS))[:-1]
@@ -89,7 +90,7 @@ def test_no_file_of_the_lake_holds_an_erased_person_and_batch_and_stream_go_on(
 
     tasks.erase(erase)
     assert places(tables, Path(checkpoints)) == {"user_raw/_delta_log"}
-    assert [tuple(row) for row in spark.table(lake.table("names")).collect()] == [("Ada Berg", 2)]
+    assert [tuple(row.values()) for row in rows(spark, lake.table("names"))] == [("Ada Berg", 2)]
     [(first, last)] = re.findall(rf"{re.escape(raw)} (\d+) to (\d+)", caplog.text)
     assert versions_with_her(tables / "user_raw") <= {*range(int(first), int(last) + 1)}
 
@@ -103,7 +104,7 @@ def test_no_file_of_the_lake_holds_an_erased_person_and_batch_and_stream_go_on(
     bring_in(spark, lake, landing, checkpoints)
     catch_up(spark, lake, sent.streams, checkpoints)
     assert keys(spark, lake) == [2, 5, 6, 7]
-    assert spark.table(raw).count() == 4
+    assert len(rows(spark, raw)) == 4
 
 
 def answered_by(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> None:
@@ -116,18 +117,13 @@ def place(lake: Lake) -> list[str]:
 
 
 def keys(spark: SparkSession, lake: Lake) -> list[int]:
-    return sorted(row["ind"] for row in spark.table(lake.clean(USER)).collect())
+    return sorted(row["ind"] for row in rows(spark, lake.clean(USER)))
 
 
 def versions_with_her(table: Path) -> set[int]:
     """Return the versions of a table whose log files hold a text of hers."""
     files = [file for file in (table / "_delta_log").iterdir() if file.name[:20].isdecimal()]
     return {int(file.name[:20]) for file in files if any(text in content(file) for text in HERS.values())}
-
-
-def folder_of(spark: SparkSession, lake: Lake) -> Path:
-    warehouse = str(spark.conf.get("spark.sql.warehouse.dir")).removeprefix("file:")
-    return Path(warehouse, f"{lake.schema}.db")
 
 
 @pytest.mark.usefixtures("spark")

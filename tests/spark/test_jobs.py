@@ -14,6 +14,7 @@ from pinterest_pipeline.lake.tables import Lake
 from pinterest_pipeline.publish import publishing
 from pinterest_pipeline.publish.answers import ANSWERS, Answer
 from tests.support.landed import NAMES, keyed, land
+from tests.support.reading import rows
 from tests.support.streamed import clean
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -50,17 +51,17 @@ def test_the_tasks_bring_what_has_landed_to_answers_keep_it_up_and_erase_a_perso
     tasks.refine([*place(lake), "--checkpoints", checkpoints])
     tasks.replay(place(lake))
     tasks.publish(place(lake))
-    assert [tuple(row) for row in spark.table(lake.table(of_users.name)).collect()] == [(2016, 2)]
+    assert [tuple(row.values()) for row in rows(spark, lake.table(of_users.name))] == [(2016, 2)]
     tasks.backfill(reading(lake, tmp_path, checkpoints, f"--day={NOON.date()}"))
     assert [row["ind"] for row in clean(spark, lake, USER)] == [1, 2]
-    assert spark.table(lake.quarantine(USER)).count() == 1
+    assert len(rows(spark, lake.quarantine(USER))) == 1
     assert spark.table(lake.table("rejections")).count() == 1
     person = ["--user-name=Xyq Berg", "--age=36", "--date-joined=2016-01-31 23:59:59"]
     tasks.erase([*place(lake), "--checkpoints", checkpoints, *person])
     tasks.upkeep(place(lake))
     assert [row["ind"] for row in clean(spark, lake, USER)] == [1]
-    assert [tuple(row) for row in spark.table(lake.table(of_users.name)).collect()] == [(2016, 1)]
-    stages = {row["stage"] for row in spark.table(lake.runs).collect()}
+    assert [tuple(row.values()) for row in rows(spark, lake.table(of_users.name))] == [(2016, 1)]
+    stages = {run["stage"] for run in rows(spark, lake.runs)}
     assert stages == {"ingest", "refine", "replay", "publish", "backfill"}
 
 
@@ -74,7 +75,7 @@ def test_publish_grants_what_analysts_read_only_where_there_are_analysts(
         assert granted == []
         tasks.publish([*place(lake), "--analysts", "analysts"])
     assert granted == [lake.schema, "analysts"]
-    assert spark.table(lake.table(of_users.name)).count() == 0
+    assert rows(spark, lake.table(of_users.name)) == []
 
 
 def test_the_session_of_a_task_is_in_utc(spark: SparkSession) -> None:

@@ -1,7 +1,9 @@
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
+from pyspark import TaskContext
+from pyspark.sql import SparkSession
 
 from tooling.local_cloud.spark.session import is_no_interrupt
 
@@ -26,3 +28,13 @@ def test_ctrl_c_in_a_call_to_spark_logs_no_traceback(caplog: pytest.LogCaptureFi
 def test_other_errors_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     log(ValueError("no"))
     assert [record.message for record in caplog.records] == ["a call was cut off"]
+
+
+def test_a_task_that_fails_is_tried_again_as_on_a_cluster(spark: SparkSession) -> None:
+    def fail_once(numbers: Iterable[int]) -> Iterator[int]:
+        task = TaskContext.get()
+        if task is None or task.attemptNumber() == 0:
+            raise OSError("fails once")
+        yield from numbers
+
+    assert spark.sparkContext.parallelize([1, 2], 1).mapPartitions(fail_once).collect() == [1, 2]

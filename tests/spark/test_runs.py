@@ -1,5 +1,6 @@
 """The table of runs: what batches spool is in it once, whenever the process dies."""
 
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ from pyspark.sql import SparkSession
 
 from pinterest_pipeline.lake.checkpoints import Batch
 from pinterest_pipeline.lake.runs import Run, finished, flush, now, record, recorded
-from pinterest_pipeline.lake.tables import Lake, table_version
+from pinterest_pipeline.lake.tables import Lake
 from tests.support.power import PowerCutError
+from tests.support.reading import rows, version
 
 pytestmark = pytest.mark.entities()
 
@@ -30,7 +32,7 @@ def fails_behind_its_batch(spark: SparkSession, lake: Lake, spool: Path) -> None
 
 
 def rows_read(spark: SparkSession, lake: Lake) -> list[int]:
-    return [row["rows_read"] for row in spark.table(lake.runs).orderBy("batch").collect()]
+    return [run["rows_read"] for run in sorted(rows(spark, lake.runs), key=itemgetter("batch"))]
 
 
 def test_what_many_batches_did_costs_one_commit(spark: SparkSession, lake: Lake, spool: Path) -> None:
@@ -38,14 +40,14 @@ def test_what_many_batches_did_costs_one_commit(spark: SparkSession, lake: Lake,
         for number in range(5):
             spooled(spool, number, rows=number)
     assert rows_read(spark, lake) == [0, 1, 2, 3, 4]
-    assert table_version(spark, lake.runs) == 1
+    assert version(spark, lake.runs) == 1
     assert list(spool.iterdir()) == []
 
 
 def test_a_spool_without_runs_makes_no_commit(spark: SparkSession, lake: Lake, spool: Path) -> None:
     with recorded(spark, lake, spool):
         pass
-    assert table_version(spark, lake.runs) == 0
+    assert version(spark, lake.runs) == 0
 
 
 def test_what_a_run_that_failed_has_left_is_brought_in_by_the_next(

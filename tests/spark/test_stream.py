@@ -1,89 +1,86 @@
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as sf
 
 from pinterest_pipeline import jobs, tasks
 from pinterest_pipeline.entities import USER
 from pinterest_pipeline.ingest.kinesis import NO_TEXT, Streams
-from pinterest_pipeline.lake.tables import Lake, Origin
+from pinterest_pipeline.lake.tables import Lake, Origin, create_tables
 from pinterest_pipeline.refine.live import catch_up
 from pinterest_pipeline.refine.merging import refine
 from tests.support.landed import bring_in, keyed, land
-from tests.support.streamed import Sender, clean, only, runs, versions
+from tests.support.reading import rows
+from tests.support.streamed import Sender, clean, only, runs, sender, versions
 from tooling.local_cloud.spark.session import CATALOG
 
-Pass = Callable[[], None]
-
-# The other two are the same code, at three times the cost.
-pytestmark = pytest.mark.entities(USER)
+SECOND = timedelta(seconds=1)  # Kinesis and this process may read clocks that differ
 
 
-@pytest.fixture
-def run(spark: SparkSession, lake: Lake, sent: Sender, checkpoints: str) -> Pass:
-    return lambda: catch_up(spark, lake, sent.streams, checkpoints)
+@dataclass(frozen=True)
+class Filled:
+    """A lake that one run has filled from its streams; the tests that share it leave it as it is."""
+
+    lake: Lake
+    streams: Streams
+    checkpoints: str
+    since: datetime
 
 
-def test_every_record_becomes_one_raw_row_that_knows_where_it_stood(
-    spark: SparkSession, lake: Lake, sent: Sender, checkpoints: str
-) -> None:
-    before, records = datetime.now(UTC).timestamp(), [keyed(USER, key) for key in range(20)]
-    sent.send(USER, *records)
-    catch_up(spark, lake, sent.streams, checkpoints)
-    rows = (
-        spark.table(lake.raw(USER)).withColumn("at", sf.col("arrived_at").cast("DOUBLE")).orderBy("position").collect()
-    )
-    assert sorted(json.loads(row["payload"])["ind"] for row in rows) == list(range(20))
-    assert {row["origin"] for row in rows} == {"kinesis"}
-    places = {tuple(row["position"].split("/")) for row in rows}
-    assert {(stream, len(number)) for stream, _, number in places} == {(sent.streams.names.stream(USER), 56)}
+@pytest.fixture(scope="module")
+def filled(spark: SparkSession, kinesis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    lake, sent = Lake(CATALOG, f"streamed_{uuid4().hex}"), sender(kinesis_url)
+    filled = Filled(lake, sent.streams, str(tmp_path_factory.mktemp("checkpoints")), datetime.now(UTC))
+    latin = json.dumps(keyed(USER, 18, first_name="Zoë"), ensure_ascii=False).encode("latin-1")
+    sent.send(USER, *(keyed(USER, key, first_name="Zoë 🌍") for key in range(18)), "{broken", latin)
+    with pytest.MonkeyPatch.context() as patched:
+        only(patched, USER)
+        create_tables(spark, lake)
+        catch_up(spark, lake, sent.streams, filled.checkpoints)
+    yield filled
+    spark.sql(f"DROP SCHEMA {lake.full_schema} CASCADE")
+
+
+def test_every_record_becomes_one_raw_row_that_knows_where_it_stood(spark: SparkSession, filled: Filled) -> None:
+    found = rows(spark, filled.lake.raw(USER))
+    payloads = [row["payload"] for row in found if row["payload"].endswith("}")]
+    assert sorted(json.loads(payload)["ind"] for payload in payloads) == list(range(18))
+    assert {row["origin"] for row in found} == {"kinesis"}
+    places = {tuple(row["position"].split("/")) for row in found}
+    assert {(stream, len(number)) for stream, _, number in places} == {(filled.streams.names.stream(USER), 56)}
     assert {shard for _, shard, _ in places} == {"shardId-000000000000", "shardId-000000000001"}
-    assert len(places) == 20
-    assert all(before - 1 <= row["at"] <= datetime.now(UTC).timestamp() for row in rows)
+    assert len(places) == len(found) == 20
+    assert all(filled.since - SECOND <= row["arrived_at"] <= datetime.now(UTC) for row in found)
+
+
+def test_what_is_no_json_or_no_text_ends_in_quarantine_with_its_reason(spark: SparkSession, filled: Filled) -> None:
+    broken, latin = sorted(rows(spark, filled.lake.quarantine(USER)), key=lambda row: len(row["payload"]))
+    assert broken["reasons"] == ["payload: expected one JSON object, got {broken"]
+    assert latin["reasons"][0].startswith(f"payload: expected one JSON object, got {NO_TEXT}eyJ")
+    assert {row["user_name"] for row in clean(spark, filled.lake, USER)} == {"Zoë 🌍 Berg"}
+
+
+def test_latencies_are_recorded_for_what_was_streamed(spark: SparkSession, filled: Filled) -> None:
+    (ingested,), (refined,) = runs(spark, filled.lake, "ingest"), runs(spark, filled.lake, "refine")
+    assert 0 < ingested["latency_p50_seconds"] <= ingested["latency_p99_seconds"] < refined["latency_p99_seconds"] < 300
 
 
 def test_a_second_run_with_nothing_new_changes_no_table(
-    spark: SparkSession, lake: Lake, sent: Sender, run: Pass
+    spark: SparkSession, filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent.send(USER, keyed(USER, 1), keyed(USER, 2))
-    run()
-    before = versions(spark, lake, USER)
-    run()
-    assert versions(spark, lake, USER) == before
-    assert spark.table(lake.raw(USER)).count() == 2
+    only(monkeypatch, USER)
+    before = versions(spark, filled.lake, USER)
+    catch_up(spark, filled.lake, filled.streams, filled.checkpoints)
+    assert versions(spark, filled.lake, USER) == before
 
 
-def test_what_is_no_json_or_no_text_ends_in_quarantine_with_its_reason(
-    spark: SparkSession, lake: Lake, sent: Sender, run: Pass
-) -> None:
-    latin = json.dumps(keyed(USER, 2, first_name="Zoë"), ensure_ascii=False).encode("latin-1")
-    sent.send(USER, keyed(USER, 1, first_name="Zoë 🌍"), "{broken", latin)
-    run()
-    rows = spark.table(lake.quarantine(USER)).orderBy(sf.length("payload")).collect()
-    assert rows[0]["reasons"] == ["payload: expected one JSON object, got {broken"]
-    assert rows[1]["reasons"][0].startswith(f"payload: expected one JSON object, got {NO_TEXT}eyJ")
-    assert [row["user_name"] for row in clean(spark, lake, USER)] == ["Zoë 🌍 Berg"]
-
-
-def test_latencies_are_recorded_for_what_was_streamed_and_not_for_files(
-    spark: SparkSession, lake: Lake, sent: Sender, run: Pass, tmp_path: Path, checkpoints: str
-) -> None:
-    sent.send(USER, *(keyed(USER, key) for key in range(10)))
-    run()
-    (ingested,), (refined,) = runs(spark, lake, "ingest"), runs(spark, lake, "refine")
-    assert 0 < ingested["latency_p50_seconds"] <= ingested["latency_p99_seconds"] < refined["latency_p99_seconds"] < 300
-    land(tmp_path, USER, 0, keyed(USER, 1))
-    bring_in(spark, lake, tmp_path, checkpoints)
-    unmeasured = spark.table(lake.runs).where("latency_p50_seconds IS NULL AND latency_p99_seconds IS NULL")
-    assert sorted(row["stage"] for row in unmeasured.collect()) == ["ingest", "refine"]
-
-
+@pytest.mark.entities(USER)
 def test_records_of_the_other_origin_are_left_to_its_job_and_cost_no_run(
     spark: SparkSession, lake: Lake, tmp_path: Path, checkpoints: str
 ) -> None:

@@ -20,6 +20,7 @@ from pinterest_pipeline.refine import merging as refining
 from pinterest_pipeline.refine.live import catch_up, follow
 from pinterest_pipeline.refine.merging import refine
 from tests.support.landed import NAMES, bring_in, keyed, land
+from tests.support.reading import rows
 from tests.support.streamed import Sender, clean, runs
 from tests.support.waiting import eventually
 
@@ -49,7 +50,7 @@ def test_the_same_rows_by_batch_and_by_stream_at_once_and_twice_give_the_table_o
             partial(catch_up, spark, lake, sent.streams, checkpoints),
         )
     assert clean(spark, lake, GEO) == clean(spark, once, GEO)
-    assert spark.table(lake.raw(GEO)).count() == 48
+    assert len(rows(spark, lake.raw(GEO))) == 48
 
 
 def meet_at_the_commit(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -85,8 +86,8 @@ def test_two_jobs_that_merge_at_the_same_moment_both_succeed(
     assert sum(row["rows_kept"] for row in runs(spark, lake, "refine")) == 15
 
 
-def holds(spark: SparkSession, lake: Lake, rows: int) -> bool:
-    return spark.table(lake.clean(USER)).count() == rows
+def holds(spark: SparkSession, lake: Lake, number: int) -> bool:
+    return len(rows(spark, lake.clean(USER))) == number
 
 
 @contextmanager
@@ -108,14 +109,14 @@ def test_following_brings_rows_as_they_come_and_leaves_no_query_behind(
     spark: SparkSession, lake: Lake, sent: Sender, checkpoints: str
 ) -> None:
     with following(spark, lake, sent, checkpoints):
-        for rows in (1, 2):
-            sent.send(USER, keyed(USER, rows))
-            assert eventually(partial(holds, spark, lake, rows))
+        for number in (1, 2):
+            sent.send(USER, keyed(USER, number))
+            assert eventually(partial(holds, spark, lake, number))
     assert spark.streams.active == []
     sent.send(USER, keyed(USER, 3))
     catch_up(spark, lake, sent.streams, checkpoints)
     assert [row["ind"] for row in clean(spark, lake, USER)] == [1, 2, 3]
-    assert spark.table(lake.raw(USER)).count() == 3
+    assert len(rows(spark, lake.raw(USER))) == 3
 
 
 @pytest.mark.entities(USER, PIN)

@@ -2,23 +2,24 @@
 
 import json
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from pyspark.sql import Row, SparkSession
-from pyspark.sql import functions as sf
+from pyspark.sql import SparkSession
 
 from pinterest_pipeline.entities import ENTITIES, Entity, Names
 from pinterest_pipeline.ingest import files as landing
 from pinterest_pipeline.ingest.kinesis import Streams
 from pinterest_pipeline.lake import tables
-from pinterest_pipeline.lake.tables import Lake, table_version
+from pinterest_pipeline.lake.tables import Lake
 from pinterest_pipeline.maintenance import erasure, upkeep
 from pinterest_pipeline.publish import publishing, sharing
 from pinterest_pipeline.refine import backfill, live
 from pinterest_pipeline.refine import merging as refining
 from tests.support.emulators import kinesis_client, make_stream
+from tests.support.reading import rows, version
 from tooling.local_cloud.kinesis import REGION
 
 if TYPE_CHECKING:
@@ -62,14 +63,15 @@ def only(monkeypatch: pytest.MonkeyPatch, *entities: Entity) -> None:
 def versions(spark: SparkSession, lake: Lake, entity: Entity) -> list[int]:
     """Return the version of every table of an entity, and of the table of runs."""
     names = (lake.raw(entity), lake.clean(entity), lake.quarantine(entity), lake.runs)
-    return [table_version(spark, name) for name in names]
+    return [version(spark, name) for name in names]
 
 
-def runs(spark: SparkSession, lake: Lake, stage: str) -> list[Row]:
+def runs(spark: SparkSession, lake: Lake, stage: str) -> list[dict[str, Any]]:
     """Return what the table of runs holds of a stage."""
-    return spark.table(lake.runs).where(sf.col("stage") == stage).collect()
+    return rows(spark, lake.runs, f"stage = '{stage}'")
 
 
-def clean(spark: SparkSession, lake: Lake, entity: Entity) -> list[Row]:
+def clean(spark: SparkSession, lake: Lake, entity: Entity) -> list[dict[str, Any]]:
     """Return the declared columns of the clean table, by key."""
-    return spark.table(lake.clean(entity)).select(*(column.name for column in entity.clean)).orderBy("ind").collect()
+    found = sorted(rows(spark, lake.clean(entity)), key=itemgetter("ind"))
+    return [{column.name: row[column.name] for column in entity.clean} for row in found]

@@ -2,11 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
-from itertools import chain
-
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import ENTITIES, Entity
 from pinterest_pipeline.lake.tables import Lake, Origin
@@ -14,6 +9,27 @@ from pinterest_pipeline.post.batch import Tally
 from pinterest_pipeline.post.stream import StreamTally
 from tooling.demo.report import Check, Rejection
 from tooling.local_cloud.cloud import LocalCloud
+from tooling.local_cloud.tables import Tables, bare
+
+_COUNTS = """
+    SELECT
+      (SELECT COUNT(*) FROM {raw} WHERE origin = '{files}') AS raw_s3,
+      (SELECT COUNT(*) FROM {raw} WHERE origin = '{streams}') AS raw_kinesis,
+      (SELECT COUNT(*) FROM {clean}) AS clean,
+      (SELECT COUNT(DISTINCT {key}) FROM {clean}) AS keys,
+      (SELECT COUNT(*) FROM {quarantine}) AS quarantined,
+      (SELECT COALESCE(SUM(rows_replaced), 0) FROM {runs} WHERE subject = '{name}') AS replaced
+"""
+
+# The reasons of one rule and column differ only in the value.
+_REJECTIONS = """
+    SELECT
+      rejection['rule'] AS rule,
+      MIN(SPLIT_PART(rejection['text'], ', got ', 1)) AS expected,
+      COUNT(*) AS rows
+    FROM (SELECT UNNEST(rejections) AS rejection FROM {quarantine})
+    GROUP BY rejection['rule'], rejection['column']
+"""
 
 
 @dataclass(frozen=True)
@@ -67,13 +83,13 @@ class Account:
 
 
 def take_account(
-    spark: SparkSession, lake: Lake, cloud: LocalCloud, tallies: Sequence[Tally], streamed: Sequence[StreamTally]
+    tables: Tables, lake: Lake, cloud: LocalCloud, tallies: Sequence[Tally], streamed: Sequence[StreamTally]
 ) -> tuple[Account, ...]:
     """Count every stage of every entity.
 
     Args:
-        spark: The session.
-        lake: Where the tables are.
+        tables: The tables.
+        lake: Their names.
         cloud: The running local cloud.
         tallies: The results of posting to Kafka, in the entities' order.
         streamed: The results of posting to Kinesis, in the same order.
@@ -81,7 +97,6 @@ def take_account(
     Returns:
         One account an entity, in the entities' order.
     """
-    counts = _table_counts(spark, lake)
     names = zip(tallies, streamed, cloud.settings.topics, cloud.settings.streams, strict=True)
     return tuple(
         Account(
@@ -97,7 +112,7 @@ def take_account(
             streamed_again=flow.repeated,
             stream_dead=flow.dead,
             kinesis=cloud.records_in_stream(stream),
-            **counts[tally.entity.name],
+            **_table_counts(tables, lake, tally.entity),
         )
         for tally, flow, topic, stream in names
     )
@@ -112,29 +127,18 @@ def checks(accounts: Sequence[Account]) -> tuple[Check, ...]:
     return tuple(check for account in accounts for check in _equations(account))
 
 
-def rejections(spark: SparkSession, lake: Lake, accounts: Sequence[Account]) -> tuple[Rejection, ...]:
+def rejections(tables: Tables, lake: Lake) -> tuple[Rejection, ...]:
     """Count the rejections in quarantine by rule and column, the most frequent first.
 
     Args:
-        spark: The session.
-        lake: Where quarantine is.
-        accounts: One an entity; only the quarantine of those that have rows in it is read.
+        tables: The tables.
+        lake: Their names.
     """
-    broken = [
-        spark.table(lake.quarantine(account.entity)).select(
-            sf.lit(account.entity.name).alias("entity"), sf.inline("rejections")
-        )
-        for account in accounts
-        if account.quarantined
+    found = [
+        Rejection(entity.name, row["rule"], row["expected"], row["rows"])
+        for entity in ENTITIES
+        for row in tables.rows(_REJECTIONS.format(quarantine=bare(lake.quarantine(entity))))
     ]
-    if not broken:
-        return ()
-    # The reasons of one rule and column differ only in the value.
-    expected = sf.min(sf.split("text", ", got ")[0]).alias("expected")
-    counts = (
-        reduce(DataFrame.unionAll, broken).groupBy("entity", "rule", "column").agg(expected, sf.count("*").alias("n"))
-    )
-    found = [Rejection(row["entity"], row["rule"], row["expected"], row["n"]) for row in counts.collect()]
     return tuple(sorted(found, key=lambda rejection: (-rejection.rows, rejection.entity, rejection.reason)))
 
 
@@ -164,31 +168,18 @@ def _at_least_once(there: int, confirmed: int, repeated: int) -> int:
     return min(max(there, confirmed), confirmed + repeated)
 
 
-def _table_counts(spark: SparkSession, lake: Lake) -> dict[str, dict[str, int]]:
-    """Count all tables of all entities by one query that reads each table once."""
-    names = [entity.name for entity in ENTITIES]
-    parts = [
-        _counted(spark.table(lake.runs), {name: _replaced(name) for name in names}).withColumn("of", sf.lit("replaced"))
-    ]
-    for entity in ENTITIES:
-        for table, counts in (
-            (lake.raw(entity), {f"raw_{origin}": sf.count_if(sf.col("origin") == origin) for origin in Origin}),
-            (lake.clean(entity), {"clean": sf.count("*"), "keys": sf.count_distinct(entity.clean[0].name)}),
-            (lake.quarantine(entity), {"quarantined": sf.count("*")}),
-        ):
-            parts.append(_counted(spark.table(table), counts).withColumn("of", sf.lit(entity.name)))
-    found: dict[str, dict[str, int]] = {}
-    for row in reduce(DataFrame.unionAll, parts).collect():
-        found.setdefault(row["of"], {}).update(row["counts"])
-    replaced = found.pop("replaced")
-    return {name: found[name] | {"replaced": replaced[name]} for name in names}
-
-
-def _replaced(entity: str) -> Column:
-    return sf.coalesce(sf.sum(sf.when(sf.col("subject") == entity, sf.col("rows_replaced"))), sf.lit(0))
-
-
-def _counted(table: DataFrame, counts: dict[str, Column]) -> DataFrame:
-    """Return one row with a map from each count's name to it."""
-    pairs = chain.from_iterable((sf.lit(name), count.cast("BIGINT")) for name, count in counts.items())
-    return table.agg(sf.create_map(*pairs).alias("counts"))
+def _table_counts(tables: Tables, lake: Lake, entity: Entity) -> dict[str, int]:
+    """Count the rows of an entity in every table."""
+    [counts] = tables.rows(
+        _COUNTS.format(
+            raw=bare(lake.raw(entity)),
+            clean=bare(lake.clean(entity)),
+            quarantine=bare(lake.quarantine(entity)),
+            runs=bare(lake.runs),
+            key=entity.clean[0].name,
+            name=entity.name,
+            files=Origin.S3,
+            streams=Origin.KINESIS,
+        )
+    )
+    return counts

@@ -1,43 +1,61 @@
 """The commits of the streams' records to the raw tables, from the table `runs`."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-
-from pyspark.sql import Row, SparkSession
-from pyspark.sql import functions as sf
+from typing import Any
 
 from pinterest_pipeline.entities import ENTITIES
 from pinterest_pipeline.lake.tables import Lake, Origin
 from tooling.demo.report import Commit, Stream
+from tooling.local_cloud.tables import Tables, bare
+
+# Only records from Kinesis have a latency: files are as old as their landing.
+_BATCHES = "SELECT * FROM {runs} WHERE stage = 'ingest' AND latency_p50_seconds IS NOT NULL ORDER BY finished_at"
+
+_RECORDS = "SELECT batch_id, arrived_at FROM {raw} WHERE origin = '{origin}'"
+
+_LATENCIES = """
+    SELECT
+      PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY waited) AS half,
+      PERCENTILE_CONT(0.99) WITHIN GROUP (ORDER BY waited) AS most
+    FROM (
+      SELECT EXTRACT(EPOCH FROM run.finished_at) - EXTRACT(EPOCH FROM record.arrived_at) AS waited
+      FROM ({records}) AS record
+      JOIN {runs} AS run ON run.batch = record.batch_id AND run.stage = 'ingest'
+    )
+"""
 
 
-def stream_of(spark: SparkSession, lake: Lake, started: datetime) -> Stream | None:
+def stream_of(tables: Tables, lake: Lake, started: datetime) -> Stream | None:
     """Return every batch from Kinesis, and the latencies of all records; None for no batch.
 
     Args:
-        spark: The session.
-        lake: Where the tables are.
+        tables: The tables.
+        lake: Their names.
         started: When the run started.
     """
-    # Only records from Kinesis have a latency: files are as old as their landing.
-    runs = spark.table(lake.runs).where("stage = 'ingest' AND latency_p50_seconds IS NOT NULL")
-    rows = runs.orderBy("finished_at").collect()
-    if not rows:
+    runs = bare(lake.runs)
+    batches = tables.rows(_BATCHES.format(runs=runs))
+    if not batches:
         return None
-    half, most = _latencies(spark, lake)
-    return Stream(_commits(rows, started), half, most)
+    records = " UNION ALL ".join(
+        _RECORDS.format(raw=bare(lake.raw(entity)), origin=Origin.KINESIS) for entity in ENTITIES
+    )
+    [latencies] = tables.rows(_LATENCIES.format(records=records, runs=runs))
+    return Stream(_commits(batches, started), latencies["half"], latencies["most"])
 
 
-def _commits(rows: list[Row], started: datetime) -> tuple[Commit, ...]:
+def _commits(batches: Sequence[Mapping[str, Any]], started: datetime) -> tuple[Commit, ...]:
     before: dict[str, datetime] = {}
     commits = []
-    for row in rows:
+    for row in batches:
         entity, finished = row["subject"], row["finished_at"]
         since = before.get(entity, row["oldest_arrival"])
         before[entity] = finished
         commits.append(
             Commit(
                 entity=entity,
-                at=(finished - _local(started)).total_seconds(),
+                at=(finished - started).total_seconds(),
                 took=(finished - since).total_seconds(),
                 rows=row["rows_read"],
                 latency_p50=row["latency_p50_seconds"],
@@ -46,19 +64,3 @@ def _commits(rows: list[Row], started: datetime) -> tuple[Commit, ...]:
             )
         )
     return tuple(commits)
-
-
-def _local(moment: datetime) -> datetime:
-    """Return a time as Spark returns timestamps: in this machine's time zone, naive."""
-    return moment.astimezone().replace(tzinfo=None)
-
-
-def _latencies(spark: SparkSession, lake: Lake) -> tuple[float, float]:
-    """Return the latencies that half and 99% of all records did not exceed, in seconds."""
-    arrivals = [spark.table(lake.raw(entity)).where(sf.col("origin") == Origin.KINESIS) for entity in ENTITIES]
-    records = arrivals[0].unionAll(arrivals[1]).unionAll(arrivals[2]).select("batch_id", "arrived_at")
-    runs = spark.table(lake.runs).where("stage = 'ingest'").select(sf.col("batch").alias("batch_id"), "finished_at")
-    seconds = sf.col("finished_at").cast("DOUBLE") - sf.col("arrived_at").cast("DOUBLE")
-    quantiles = records.join(runs, "batch_id").select(sf.percentile(seconds, [0.5, 0.99]).alias("latencies"))
-    half, most = quantiles.collect()[0]["latencies"]
-    return half, most

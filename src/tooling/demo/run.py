@@ -37,6 +37,7 @@ from tooling.local_cloud.cloud import LocalCloud, LocalCloudSettings
 from tooling.local_cloud.kinesis import CREDENTIALS
 from tooling.local_cloud.processes import own_environment, personal_environment
 from tooling.local_cloud.spark.session import CATALOG, local_spark
+from tooling.local_cloud.tables import Tables, bare
 
 PREFIX = "demo"
 SEED = 2022
@@ -46,6 +47,7 @@ _MARKER = ".pinterest-demo"
 _BYTES_TO_START = 500_000_000
 _BYTES_PER_ROW = 12_000  # a row of each table: in the source, in Kafka, in files, raw and clean
 _LANDING_SECONDS = 120
+_ANSWER = "SELECT {columns} FROM {table} ORDER BY {order}"
 _STREAM_SECONDS = 15.0  # posts are streamed for so long, while the batch half runs
 
 
@@ -67,6 +69,11 @@ class DemoSettings:
     def work(self) -> Path:
         """The folder of the run's files: source, Kafka, landed files, tables, logs."""
         return self.output / "work"
+
+    @property
+    def warehouse(self) -> Path:
+        """The folder of the schemas."""
+        return self.work / "lake"
 
     @property
     def report(self) -> Path:
@@ -113,7 +120,7 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
         drawing = stack.enter_context(ExitStack())
         drawing.enter_context(watch.drawn())
         # Spark takes as long to start as everything before it: both at once.
-        session = stack.enter_context(ThreadPoolExecutor(1)).submit(_start_spark, settings.work, watch)
+        session = stack.enter_context(ThreadPoolExecutor(1)).submit(_start_spark, settings, watch)
         # After Ctrl-C, Spark's start cannot be cancelled and is awaited.
         stack.callback(watch.say, "stopping")
         with clock.stage("local cloud started"):
@@ -123,13 +130,11 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
         stack.callback(spark.stop)
         with clock.stage("answers"):
             publish(spark, LAKE)
-        # Each query mostly waits for its plan: all at once.
-        with clock.stage("rows counted"), ThreadPoolExecutor() as pool:
-            reading = [pool.submit(_answer, spark, answer) for answer in ANSWERS]
-            streaming = pool.submit(stream_of, spark, LAKE, started)
-            accounts = take_account(spark, LAKE, cloud, tallies, streamed)
-            rejected = rejections(spark, LAKE, accounts)
-            answers, stream = tuple(answer.result() for answer in reading), streaming.result()
+        with clock.stage("rows counted"):
+            tables = Tables(settings.warehouse / f"{LAKE.schema}.db")
+            accounts = take_account(tables, LAKE, cloud, tallies, streamed)
+            rejected, stream = rejections(tables, LAKE), stream_of(tables, LAKE, started)
+            answers = tuple(_answer(tables, answer) for answer in ANSWERS)
         drawing.close()
         report = Report(
             title="Pinterest pipeline",
@@ -216,12 +221,12 @@ class _Clock:
         self.console.print(f"[green]✓[/] {name} [dim]{self.seconds[name]:.1f} s[/]", highlight=False)
 
 
-def _start_spark(work: Path, watch: Watch) -> SparkSession:
+def _start_spark(settings: DemoSettings, watch: Watch) -> SparkSession:
     # Spark's Python workers inherit the environment in which its JVM is started: requests must stay on this machine.
     for name in personal_environment():
         del os.environ[name]
     os.environ.update(own_environment() | CREDENTIALS)
-    spark = local_spark(work / "lake", log=work / "spark.log")
+    spark = local_spark(settings.warehouse, log=settings.work / "spark.log")
     spark.streams.addListener(watch.listener)
     create_tables(spark, LAKE)
     return spark
@@ -277,10 +282,10 @@ def _post(source: Source, settings: DemoSettings, cloud: LocalCloud, clock: _Clo
     return tallies
 
 
-def _answer(spark: SparkSession, answer: Answer) -> AnswerRows:
-    rows = spark.table(LAKE.table(answer.name)).select(*answer.columns).collect()
-    # Few rows are sorted here: Spark would sample them first. NULL comes first, as in Spark.
-    return AnswerRows(answer, sorted(rows, key=lambda row: [(value is not None, value) for value in row]))
+def _answer(tables: Tables, answer: Answer) -> AnswerRows:
+    order = ", ".join(f"{column} NULLS FIRST" for column in answer.columns)
+    query = _ANSWER.format(columns=", ".join(answer.columns), table=bare(LAKE.table(answer.name)), order=order)
+    return AnswerRows(answer, [tuple(row.values()) for row in tables.rows(query)])
 
 
 def _say_outcome(found: Sequence[Check], settings: DemoSettings, console: Console, seconds: float) -> None:

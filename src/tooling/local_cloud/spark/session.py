@@ -21,6 +21,8 @@ LOCAL_FILES = "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0"
 CATALOG = "spark_catalog"
 
 _LOCALHOST = "127.0.0.1"
+_EMPTY_DEFAULTS = Path(__file__).parent / "hadoop"
+_ATTEMPTS = 4  # of a task, as on a cluster: two queries of one table can make one fail (docs/decisions/0013)
 # Hadoop calls the operating system by a native library, which Spark's Python package does not contain. Without it, it
 # starts a process for each file that it creates (`chmod`) or renames by the newer of its two interfaces (`readlink`).
 # These use Java's own calls, and the older interface (docs/decisions/0013).
@@ -72,7 +74,7 @@ def local_spark(warehouse: Path, log: Path | None = None, engine: EngineProfile 
         "spark.ui.showConsoleProgress": "false",
         **engine.configuration(),
     }
-    builder = SparkSession.builder.master(f"local[{cores}]").appName("pinterest-pipeline")
+    builder = SparkSession.builder.master(f"local[{cores},{_ATTEMPTS}]").appName("pinterest-pipeline")
     for name, value in settings.items():
         builder = builder.config(name, value)
     if log:
@@ -95,12 +97,15 @@ def is_no_interrupt(record: logging.LogRecord) -> bool:
 
 
 def _class_path() -> list[Path]:
-    """Return the jars that Spark's installation lacks.
+    """Return what must come before Spark's own classes: the jars that its installation lacks, and empty defaults.
 
     Of what Delta depends on it contains newer versions, which must not be hidden. As `spark.jars` they would be copied
     for the session, and the tasks of a local session would load, and compile, classes of their own from the copies.
+
+    Hadoop has a thousand defaults, for clusters. They are copied for each query, and sent with each of its stages.
     """
-    return [*(jar for jar in jars(DELTA) if jar.name.startswith("io.delta-")), *jars(LOCAL_FILES)]
+    delta = (jar for jar in jars(DELTA) if jar.name.startswith("io.delta-"))
+    return [_EMPTY_DEFAULTS, *delta, *jars(LOCAL_FILES)]
 
 
 def _spark_home(folder: Path) -> Path:
