@@ -33,13 +33,14 @@ lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
 
 # COMMAND ----------
 
-from pinterest_pipeline.publish.results import chart, result
+from pinterest_pipeline.publish.results import drawn, result
 
 
 def show(name):
     """Show an answer or a health measure: the chart, then all rows."""
-    displayHTML(chart(spark, lake, name))
-    display(result(spark, lake, name))
+    shown = result(spark, lake, name)
+    displayHTML(drawn(name, shown))
+    display(shown)
 
 # COMMAND ----------
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -71,6 +72,7 @@ RUNS = (
 
 _MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _FIRST_PAGE = 10  # entries of a history
+_TABLES_AT_ONCE = 4  # each waits for the catalog most of the time
 _DELETION_VECTORS = {"delta.enableDeletionVectors": "true"}
 RETENTION = {
     "delta.logRetentionDuration": "interval 30 days",
@@ -243,11 +245,15 @@ def create_tables(spark: SparkSession, lake: Lake) -> None:
     if not spark.catalog.databaseExists(lake.full_schema):
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.full_schema}")
     existing = existing_tables(spark, lake)
-    for definition in definitions():
+
+    def create(definition: TableDefinition) -> None:
         if definition.name in existing:
             _evolve(spark, lake.table(definition.name), definition)
         else:
             spark.sql(definition.create_statement(lake))
+
+    with ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
+        list(pool.map(create, definitions()))
     for entity in ENTITIES:
         if f"{entity.name}_quarantine" in existing:
             fill_rejections(spark, lake.quarantine(entity))
@@ -350,6 +356,7 @@ def table_version(spark: SparkSession, name: str) -> int:
 
 def _history(spark: SparkSession, name: str, limit: int) -> list[Row]:
     try:
-        return spark.sql(f"DESCRIBE HISTORY {name} LIMIT {limit}").select("version", "operation").collect()
+        # All columns: a selection would be a query of its own.
+        return spark.sql(f"DESCRIBE HISTORY {name} LIMIT {limit}").collect()
     except AnalysisException as error:
         raise StageError(f"expected the Delta table {name}, found none; create the tables first") from error

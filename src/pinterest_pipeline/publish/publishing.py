@@ -36,15 +36,15 @@ def publish(spark: SparkSession, lake: Lake) -> None:
         spark: The session.
         lake: Where the clean tables are and the answers go.
     """
-    started = now()
-    states = {entity.name: table_state(spark, lake.clean(entity)) for entity in ENTITIES}
+    started, tables = now(), {entity.name: lake.clean(entity) for entity in ENTITIES}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        states = dict(zip(tables, pool.map(partial(table_state, spark), tables.values()), strict=True))
     bases = {answer: _basis(answer, states) for answer in ANSWERS}
     there = existing_tables(spark, lake)
     written = _written(spark, lake) if any(answer.name in there for answer in ANSWERS) else set()
     changed = [answer for answer in ANSWERS if bases[answer] not in written or answer.name not in there]
     if not changed:
         return
-    tables = {entity.name: lake.clean(entity) for entity in ENTITIES}
     frames = {answer: answered(spark, answer, tables) for answer in changed}
     rows = _rows(frames)
 

@@ -11,8 +11,9 @@ from pinterest_pipeline.publish.health import HEALTH
 def result(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
     """Return the rows of an answer as *publish* wrote it, or of the current health measure.
 
-    Either is small enough for the driver: an answer went through it when it was written, and a measure has at most a
-    row for each hour of a week and entity, or for each rule of a field.
+    They are read once and then held by the driver, since a notebook shows them twice: as a chart and as a table. Either
+    is small enough: an answer went through the driver when it was written, and a measure has at most a row for each
+    hour of a week and entity, or for each rule of a field.
 
     Args:
         spark: The session.
@@ -21,9 +22,11 @@ def result(spark: SparkSession, lake: Lake, name: str) -> DataFrame:
     """
     answers = {answer.name: answer for answer in ANSWERS}
     if name in answers:
-        return spark.table(lake.table(name)).orderBy(*answers[name].columns)
-    measures = {measure.name: measure for measure in HEALTH}
-    return spark.sql(measures[name].query(lake.table))
+        rows = spark.table(lake.table(name)).orderBy(*answers[name].columns)
+    else:
+        measures = {measure.name: measure for measure in HEALTH}
+        rows = spark.sql(measures[name].query(lake.table))
+    return spark.createDataFrame(rows.toArrow(), rows.schema)
 
 
 def chart(spark: SparkSession, lake: Lake, name: str) -> str:
@@ -34,4 +37,14 @@ def chart(spark: SparkSession, lake: Lake, name: str) -> str:
         lake: Where the tables and views are.
         name: The answer, or a measure that is drawn.
     """
-    return html(draw(name, result(spark, lake, name).collect()))
+    return drawn(name, result(spark, lake, name))
+
+
+def drawn(name: str, shown: DataFrame) -> str:
+    """Return the same chart of rows that have been read.
+
+    Args:
+        name: The answer, or a measure that is drawn.
+        shown: Its rows, as `result` returns them.
+    """
+    return html(draw(name, shown.collect()))
