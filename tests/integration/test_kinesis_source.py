@@ -165,26 +165,14 @@ def test_available_now_ends_with_what_was_there_when_it_began(reader: Reader, se
 
 
 def test_a_batch_that_failed_is_read_again_as_it_was(reader: Reader, send: Send) -> None:
-    sent = send("first", 3000)
-    reader.sink.before = breaks
-    with pytest.raises(PySparkException, match="the sink is broken"):
-        reader.run()
-    more = send("second", 20)
-    reader.sink.before = Sink.before
-    assert reader.run() == sent
-    assert reader.run() == sent + more
-
-
-def test_a_later_batch_that_failed_is_read_again_as_it_was(reader: Reader, send: Send) -> None:
-    sent = send("first", 5)
-    reader.run()
-    sent += send("second", 5)
-    reader.sink.before = breaks
-    with pytest.raises(PySparkException, match="the sink is broken"):
-        reader.run()
-    send("third", 5)
-    reader.sink.before = Sink.before
-    assert reader.run() == sent
+    sent, following = list[str](), send("first", 3000)
+    for name in ("second", "third"):  # of the first batch, and of a later one
+        reader.sink.before = breaks
+        with pytest.raises(PySparkException, match="the sink is broken"):
+            reader.run()
+        sent, following = sent + following, send(name, 20)
+        reader.sink.before = Sink.before
+        assert reader.run() == sent
 
 
 def test_latest_begins_behind_what_is_there_and_keeps_its_place(reader: Reader, send: Send) -> None:
