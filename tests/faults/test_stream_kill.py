@@ -22,7 +22,7 @@ from pinterest_pipeline.refine.live import catch_up
 from tests.faults.stream_driver import GO, READY
 from tests.support.costs import Meter
 from tests.support.landed import keyed
-from tests.support.reading import rows
+from tests.support.reading import rows, table_folder
 from tests.support.streamed import Sender
 from tests.support.waiting import eventually
 from tooling.local_cloud.kinesis import CREDENTIALS
@@ -115,10 +115,10 @@ def wait_for_a_moment(kill: int, log: Path, driver: Driver) -> None:
 def test_a_driver_killed_at_any_moment_loses_no_record_and_doubles_none(
     spark: SparkSession, lake: Lake, sent: Sender, tmp_path: Path
 ) -> None:
-    warehouse = str(spark.conf.get("spark.sql.warehouse.dir")).removeprefix("file:")
+    table = table_folder(spark, lake.raw(USER))
     checkpoints = str(tmp_path / "checkpoints")
-    given = (warehouse, lake.schema, sent.streams.names.prefix, sent.streams.endpoint, checkpoints)
-    log, producer = Path(warehouse) / f"{lake.schema}.db" / "user_raw" / "_delta_log", Producer(sent)
+    given = (str(table.parents[1]), lake.schema, sent.streams.names.prefix, sent.streams.endpoint, checkpoints)
+    log, producer = table / "_delta_log", Producer(sent)
     with producer.sending(), ExitStack() as stack:
         # The next driver starts its Spark while the one before works: what is killed is work, not a start.
         drivers = [start(stack, tmp_path / "driver-1", *given)]

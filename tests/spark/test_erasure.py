@@ -20,7 +20,7 @@ from pinterest_pipeline.publish.answers import Answer
 from pinterest_pipeline.publish.publishing import publish
 from pinterest_pipeline.refine.live import catch_up
 from tests.support.landed import bring_in, keyed, land, record
-from tests.support.reading import rows, schema_folder
+from tests.support.reading import rows, table_folder
 from tests.support.streamed import Sender
 
 TWO_DAYS = 2 * 24 * 3600
@@ -70,7 +70,7 @@ def test_no_file_of_the_lake_holds_an_erased_person_and_batch_and_stream_go_on(
 ) -> None:
     answered_by(monkeypatch, NAMES)
     landing, checkpoints = tmp_path / "landing", str(tmp_path / "checkpoints")
-    tables, raw = schema_folder(spark, lake.raw(USER)), lake.raw(USER)
+    tables, raw = table_folder(spark, lake.raw(USER)).parent, lake.raw(USER)
     # What an earlier version's log held of every record. The other tables' logs are those of this version.
     spark.sql(f"ALTER TABLE {raw} UNSET TBLPROPERTIES ('delta.dataSkippingStatsColumns')")
     unreadable = json.dumps(record(USER, **HERS))[:-1]

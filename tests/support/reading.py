@@ -9,23 +9,24 @@ from typing import Any
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
+from tooling.local_cloud.spark.session import schema_folder
 from tooling.local_cloud.tables import Tables, bare
 
 _ROWS = "SELECT * FROM {table} WHERE {condition}"
 
 
-def schema_folder(spark: SparkSession, table: str) -> Path:
-    """Return the folder that holds the tables of this one's schema."""
+def table_folder(spark: SparkSession, table: str) -> Path:
+    """Return the folder of a table, among those of its schema."""
     warehouse = str(spark.conf.get("spark.sql.warehouse.dir")).removeprefix("file:")
-    _, schema, _ = table.replace("`", "").split(".")
-    return Path(warehouse, f"{schema}.db")
+    _, schema, name = table.replace("`", "").split(".")
+    return schema_folder(Path(warehouse), schema) / name
 
 
 def rows(spark: SparkSession, table: str, condition: str = "TRUE") -> list[dict[str, Any]]:
     """Return the rows of a table that meet a condition, by their columns' names."""
-    return Tables(schema_folder(spark, table)).rows(_ROWS.format(table=bare(table), condition=condition))
+    return Tables(table_folder(spark, table).parent).rows(_ROWS.format(table=bare(table), condition=condition))
 
 
 def version(spark: SparkSession, table: str) -> int:
     """Return the number of a table's newest commit."""
-    return DeltaTable(schema_folder(spark, table) / bare(table).strip('"')).version()
+    return DeltaTable(table_folder(spark, table)).version()

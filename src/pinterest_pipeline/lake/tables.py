@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -11,6 +10,7 @@ from pyspark.sql import Row, SparkSession
 
 from pinterest_pipeline.entities import ENTITIES, CleanColumn, Entity
 from pinterest_pipeline.errors import StageError
+from pinterest_pipeline.lake.concurrency import concurrently
 from pinterest_pipeline.lake.upgrade import fill_rejections
 
 FIRST_BATCH = "_first_batch"
@@ -72,7 +72,6 @@ RUNS = (
 
 _MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _FIRST_PAGE = 10  # entries of a history
-_TABLES_AT_ONCE = 4  # each waits for the catalog most of the time
 _DELETION_VECTORS = {"delta.enableDeletionVectors": "true"}
 RETENTION = {
     "delta.logRetentionDuration": "interval 30 days",
@@ -252,8 +251,7 @@ def create_tables(spark: SparkSession, lake: Lake) -> None:
         else:
             spark.sql(definition.create_statement(lake))
 
-    with ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
-        list(pool.map(create, definitions()))
+    concurrently(create, definitions())
     for entity in ENTITIES:
         if f"{entity.name}_quarantine" in existing:
             fill_rejections(spark, lake.quarantine(entity))

@@ -7,7 +7,6 @@ ingests the person again (docs/erasure.md).
 import logging
 import shutil
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial, reduce
@@ -21,6 +20,7 @@ from pinterest_pipeline.entities import ENTITIES, USER, Entity
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest.kinesis import NO_TEXT
 from pinterest_pipeline.lake.checkpoints import folder
+from pinterest_pipeline.lake.concurrency import concurrently
 from pinterest_pipeline.lake.frames import frame_of
 from pinterest_pipeline.lake.queries import retry_on_conflict
 from pinterest_pipeline.lake.tables import RAW, RETENTION, Lake, Origin, literal
@@ -40,7 +40,6 @@ _NO_LOG_RETENTION = {
     **_CHECKPOINT_AT_EACH_COMMIT,
     "delta.logRetentionDuration": "interval 0 hours",
 }
-_TABLES_AT_ONCE = 4  # each waits for its commits most of the time
 _LITE_IMPOSSIBLE = "DELTA_CANNOT_VACUUM_LITE"
 
 
@@ -86,9 +85,8 @@ def erase(spark: SparkSession, lake: Lake, checkpoints: str, person: Person) -> 
     shutil.rmtree(folder(checkpoints) / STAGED, ignore_errors=True)
     _move_on(spark, lake, checkpoints)
     tables = tables_with_records(spark, lake)
-    with ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
-        remaining = pool.map(partial(_forget_the_past, spark), tables)
-        _warn_of(dict(zip(tables, remaining, strict=True)))
+    remaining = concurrently(partial(_forget_the_past, spark), tables)
+    _warn_of(dict(zip(tables, remaining, strict=True)))
 
 
 def _keys(spark: SparkSession, lake: Lake, person: Person) -> list[int]:

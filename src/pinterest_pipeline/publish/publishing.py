@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
 
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as sf
 
 from pinterest_pipeline.entities import ENTITIES
+from pinterest_pipeline.lake.concurrency import concurrently
 from pinterest_pipeline.lake.frames import frame_of
 from pinterest_pipeline.lake.runs import Run, append_runs, finished, now
 from pinterest_pipeline.lake.tables import Lake, TableState, existing_tables, table_state
@@ -23,7 +23,6 @@ _WITH_AGE_GROUPS = """(SELECT *, CASE
 END AS age_group FROM {user})"""
 
 _STAGE = "publish"
-_AT_ONCE = 4
 _BASIS_CHARACTERS = 16
 
 
@@ -36,9 +35,9 @@ def publish(spark: SparkSession, lake: Lake) -> None:
         spark: The session.
         lake: Where the clean tables are and the answers go.
     """
-    started, tables = now(), {entity.name: lake.clean(entity) for entity in ENTITIES}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        states = dict(zip(tables, pool.map(partial(table_state, spark), tables.values()), strict=True))
+    started = now()
+    tables = {entity.name: lake.clean(entity) for entity in ENTITIES}
+    states = dict(zip(tables, concurrently(partial(table_state, spark), tables.values()), strict=True))
     bases = {answer: _basis(answer, states) for answer in ANSWERS}
     there = existing_tables(spark, lake)
     written = _written(spark, lake) if any(answer.name in there for answer in ANSWERS) else set()
@@ -60,9 +59,7 @@ def publish(spark: SparkSession, lake: Lake) -> None:
         number = len(rows[answer])
         return finished(Run(_STAGE, answer.name, bases[answer], started, rows_read=number, rows_kept=number))
 
-    # Each waits for its commit most of the time: several concurrent writes take little longer than one.
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        append_runs(spark, lake, list(pool.map(write, changed)))
+    append_runs(spark, lake, concurrently(write, changed))
 
 
 def answered(spark: SparkSession, answer: Answer, tables: Mapping[str, str]) -> DataFrame:

@@ -36,7 +36,7 @@ from tooling.demo.watch import LANDED, POSTED, STREAMED, Watch
 from tooling.local_cloud.cloud import LocalCloud, LocalCloudSettings
 from tooling.local_cloud.kinesis import CREDENTIALS
 from tooling.local_cloud.processes import own_environment, personal_environment
-from tooling.local_cloud.spark.session import CATALOG, local_spark
+from tooling.local_cloud.spark.session import CATALOG, local_spark, schema_folder
 from tooling.local_cloud.tables import Tables, bare
 
 PREFIX = "demo"
@@ -131,7 +131,7 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
         with clock.stage("answers"):
             publish(spark, LAKE)
         with clock.stage("rows counted"):
-            tables = Tables(settings.warehouse / f"{LAKE.schema}.db")
+            tables = Tables(schema_folder(settings.warehouse, LAKE.schema))
             accounts = take_account(tables, LAKE, cloud, tallies, streamed)
             rejected, stream = rejections(tables, LAKE), stream_of(tables, LAKE, started)
             answers = tuple(_answer(tables, answer) for answer in ANSWERS)

@@ -136,6 +136,16 @@ def _stderr_to(log: Path) -> Iterator[None]:
         os.close(kept)
 
 
+def schema_folder(warehouse: Path, schema: str) -> Path:
+    """Return the folder of a schema's tables, as Spark's own catalog names it.
+
+    Args:
+        warehouse: The folder of the tables.
+        schema: The schema.
+    """
+    return warehouse / f"{schema}.db"
+
+
 def attach_tables(spark: SparkSession, warehouse: Path, lake: Lake) -> None:
     """Register the tables that an earlier session left in the warehouse.
 
@@ -145,7 +155,7 @@ def attach_tables(spark: SparkSession, warehouse: Path, lake: Lake) -> None:
         lake: The schema they belong to.
     """
     spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.full_schema}")
-    for log in sorted((warehouse / f"{lake.schema}.db").glob("*/_delta_log")):
+    for log in sorted(schema_folder(warehouse, lake.schema).glob("*/_delta_log")):
         folder = literal(str(log.parent.resolve()))
         if not spark.catalog.tableExists(lake.table(log.parent.name)):
             spark.sql(f"CREATE TABLE {lake.table(log.parent.name)} USING DELTA LOCATION {folder}")
