@@ -100,11 +100,14 @@ def _loaded(reader: DataFrameReader | DataStreamReader, folder: str) -> DataFram
 
 def _lines(files: DataFrame) -> DataFrame:
     """Split whole files into lines, which gives every record its line number, and so its Kafka offset."""
-    lines = files.select(
-        sf.posexplode(sf.split("value", r"\r?\n")).alias("line", "payload"),
-        sf.col("_metadata.file_path").alias("path"),
+    # The name is taken from the path once a file, not once a line, and splitting at a character is several times as
+    # fast as at a pattern.
+    named = files.select(
+        sf.replace("value", sf.lit("\r\n"), sf.lit("\n")).alias("text"),
+        sf.regexp_extract("_metadata.file_path", r"(topics/.*)$", 1).alias("file"),
         sf.col("_metadata.file_modification_time").alias("arrived_at"),
     )
+    lines = named.select(sf.posexplode(sf.split("text", "\n")).alias("line", "payload"), "file", "arrived_at")
     return lines.where(sf.col("payload") != "").select(
         "payload", sf.lit(Origin.S3).alias("origin"), _position().alias("position"), "arrived_at"
     )
@@ -113,4 +116,4 @@ def _lines(files: DataFrame) -> DataFrame:
 def _position() -> Column:
     # Line numbers have equal width, so that positions in one file compare as texts.
     line = sf.lpad((sf.col("line") + 1).cast("STRING"), _LINE_DIGITS, "0")
-    return sf.concat(sf.regexp_extract("path", r"(topics/.*)$", 1), sf.lit(":"), line)
+    return sf.concat("file", sf.lit(":"), line)
