@@ -22,6 +22,7 @@ from pinterest_pipeline.refine.live import catch_up
 from tests.faults.stream_driver import GO, READY
 from tests.support.costs import Meter
 from tests.support.landed import keyed
+from tests.support.processes import UNMEASURED
 from tests.support.reading import rows, table_folder
 from tests.support.streamed import Sender
 from tests.support.waiting import eventually
@@ -91,7 +92,7 @@ def start(stack: ExitStack, folder: Path, *arguments: str) -> Driver:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.stream_driver", str(folder), *arguments],
         cwd=ROOT,
-        env={**os.environ, **CREDENTIALS},
+        env={**os.environ, **CREDENTIALS, **UNMEASURED},
         stderr=(folder / "stderr").open("wb"),
         start_new_session=True,
     )

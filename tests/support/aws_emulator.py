@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.processes import UNMEASURED
 from tooling.local_cloud.processes import HOST, Service, free_port, listens
 
 ACCOUNT = "000000000000"
@@ -30,8 +31,7 @@ def environment(url: str) -> dict[str, str]:
 def emulated_aws(folder: Path) -> Iterator[str]:
     """Run it, and give its URL."""
     port = free_port()
-    # No coverage: it has nothing of this project, and tracing it would take half as long again.
-    settings = {"GATEWAY_PORT": str(port), "MINISTACK_HOST": HOST, "COVERAGE_PROCESS_CONFIG": ""}
+    settings = {"GATEWAY_PORT": str(port), "MINISTACK_HOST": HOST, **UNMEASURED}
     service = Service("ministack", [sys.executable, "-m", "ministack"], folder, settings)
     try:
         service.wait_until(lambda: listens(port), 60)

@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 
 from spark_kinesis import KinesisDataSource
 from tests.support import early_worker
+from tests.support.processes import UNMEASURED
 from tooling.local_cloud.kinesis import CREDENTIALS
 from tooling.local_cloud.processes import HOST, Service, free_port, listens
 from tooling.local_cloud.spark.engine import SMALL_WORK
@@ -37,6 +38,7 @@ def connected_spark(warehouse: Path, logs: Path) -> Iterator[SparkSession]:
     command = [sys.executable, "-m", __name__, str(warehouse), str(port)]
     environment = {
         **CREDENTIALS,
+        **UNMEASURED,
         "PYSPARK_PYTHON": early_worker.__file__,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }

@@ -12,6 +12,7 @@ from pinterest_pipeline.jobs import session as session_of_the_workspace
 from pinterest_pipeline.lake.tables import Lake, create_tables
 from tests.support.connect import connected_spark
 from tests.support.emulators import moto_kinesis
+from tests.support.processes import UNMEASURED
 from tests.support.streamed import Sender, only, sender
 from tests.support.workspace import CONNECT, WORKSPACE
 from tooling.local_cloud.kinesis import CREDENTIALS
@@ -35,8 +36,8 @@ def spark(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
         yield workspace_spark()
         return
     with pytest.MonkeyPatch.context() as environment:
-        # Spark's Python workers have the environment that its JVM was started in.
-        for name, value in CREDENTIALS.items():
+        # Spark's Python workers have the environment that its JVM was started in. The demo's are measured.
+        for name, value in {**CREDENTIALS, **UNMEASURED}.items():
             environment.setenv(name, value)
         session = local_spark(tmp_path_factory.mktemp("warehouse"))
     yield session
