@@ -56,9 +56,9 @@ class Part:
 CLASSIC = Part("spark", [*PYTEST, "-m", "not connect", *WITH_SPARK])
 OTHERS = (
     Part("others", [*PYTEST, *WITHOUT_SPARK, *(f"--ignore={path}" for path in WITH_SPARK)]),
-    # Not the last: its tests mostly wait, and then nothing else would run.
-    Part("airflow", [*AIRFLOW, "tests/airflow"]),
     Part("connect", [*PYTEST, "--spark=connect", "-m", "connect", "tests/spark", "tests/notebooks"]),
+    # Last, with least beside it: Airflow takes a task for killed that has to wait for a core, and tries it again.
+    Part("airflow", [*AIRFLOW, "tests/airflow"]),
 )
 
 
