@@ -22,9 +22,9 @@ from pinterest_pipeline.refine.live import catch_up
 from tests.faults.stream_driver import GO, READY
 from tests.support.costs import Meter
 from tests.support.landed import keyed
-from tests.support.processes import UNMEASURED
 from tests.support.reading import rows, table_folder
 from tests.support.streamed import Sender
+from tests.support.unmeasured import UNMEASURED
 from tests.support.waiting import eventually
 from tooling.local_cloud.kinesis import CREDENTIALS
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.processes import UNMEASURED
+from tests.support.unmeasured import UNMEASURED
 from tooling.local_cloud.processes import HOST, Service, free_port, listens
 
 ACCOUNT = "000000000000"

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from spark_kinesis import KinesisDataSource
 from tests.support import early_worker
-from tests.support.processes import UNMEASURED
+from tests.support.unmeasured import UNMEASURED
 from tooling.local_cloud.kinesis import CREDENTIALS
 from tooling.local_cloud.processes import HOST, Service, free_port, listens
 from tooling.local_cloud.spark.engine import SMALL_WORK

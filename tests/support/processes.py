@@ -2,12 +2,6 @@
 
 import psutil
 
-UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
-"""The environment of a process without coverage, for what other tests measure or is not of this project.
-
-To begin to measure takes a tenth of a second of processor time in each process, and there are hundreds.
-"""
-
 
 def family(pid: int) -> list[psutil.Process]:
     """List a process and all below it."""

@@ -12,8 +12,8 @@ from pinterest_pipeline.jobs import session as session_of_the_workspace
 from pinterest_pipeline.lake.tables import Lake, create_tables
 from tests.support.connect import connected_spark
 from tests.support.emulators import moto_kinesis
-from tests.support.processes import UNMEASURED
 from tests.support.streamed import Sender, only, sender
+from tests.support.unmeasured import UNMEASURED
 from tests.support.workspace import CONNECT, WORKSPACE
 from tooling.local_cloud.kinesis import CREDENTIALS
 from tooling.local_cloud.spark.session import CATALOG, local_spark
