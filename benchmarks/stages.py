@@ -40,7 +40,7 @@ class _Pass:
         with timed() as refining:
             refine(self.spark, self.lake, checkpoints, Origin.S3)
         with timed() as publishing:
-            publish(self.spark, self.lake)
+            publish(self.spark, self.lake, checkpoints)
         return ingesting.seconds, refining.seconds, publishing.seconds
 
     def copy(self) -> float:

@@ -22,6 +22,7 @@ if importlib.util.find_spec("pinterest_pipeline") is None:
 
 dbutils.widgets.text("catalog", "main", "Catalog")
 dbutils.widgets.text("schema", "pinterest", "Schema")
+dbutils.widgets.text("checkpoints", "/Volumes/main/pinterest/checkpoints", "Checkpoints")
 
 # COMMAND ----------
 
@@ -35,7 +36,7 @@ lake = Lake(dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))
 
 from pinterest_pipeline.publish.publishing import publish
 
-publish(spark, lake)
+publish(spark, lake, dbutils.widgets.get("checkpoints"))
 
 # COMMAND ----------
 

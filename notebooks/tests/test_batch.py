@@ -146,7 +146,7 @@ class Batch(NutterFixture):
         assert (row["payload"], [rejection["rule"] for rejection in row["rejections"]]) == ("no JSON", ["not_one_object"])
 
     def run_3_publish(self):
-        self.open("publish")
+        self.open("publish", checkpoints=str(folder / "checkpoints"))
 
     def assertion_3_publish(self):
         answer = spark.table(lake.table("q1_popular_category_by_country")).collect()

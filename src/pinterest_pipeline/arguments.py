@@ -70,7 +70,7 @@ def tables_parser() -> argparse.ArgumentParser:
 
 def publish_parser() -> argparse.ArgumentParser:
     """Return the parser of the task `publish`; an empty optional argument counts as not given."""
-    made = parser("catalog", "schema")
+    made = parser("catalog", "schema", "checkpoints")
     made.add_argument("--analysts", default="", help="group that may read clean, answers and runs (default: none)")
     return made
 

@@ -60,7 +60,7 @@ def replay(given: Arguments) -> None:
 def publish(given: Arguments) -> None:
     """Write the answers that have changed, and grant the analysts read access."""
     spark, lake = session(), Lake(given.catalog, given.schema)
-    publish_answers(spark, lake)
+    publish_answers(spark, lake, given.checkpoints)
     if given.analysts:
         share(spark, lake, given.analysts)
 

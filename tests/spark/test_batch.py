@@ -16,11 +16,13 @@ from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest import files as ingest
 from pinterest_pipeline.ingest.files import ingest_landing
 from pinterest_pipeline.ingest.readers import Reader
+from pinterest_pipeline.lake.staging import STAGED
 from pinterest_pipeline.lake.tables import Lake, create_tables
 from pinterest_pipeline.publish import publishing
-from pinterest_pipeline.publish.answers import ANSWERS
+from pinterest_pipeline.publish.answers import Answer
 from pinterest_pipeline.publish.publishing import publish
 from pinterest_pipeline.refine import merging as refining
+from tests.support.answering import named, publish_only
 from tests.support.landed import NAMES, bring_in, keyed, land, record
 from tests.support.reading import rows, version
 from tests.support.streamed import clean, only
@@ -114,18 +116,39 @@ def test_auto_loader_which_cannot_be_told_so_refuses_such_a_folder(spark: SparkS
 
 @pytest.mark.entities(USER)
 def test_a_second_run_with_nothing_new_writes_nothing(
-    spark: SparkSession, lake: Lake, landing: Path, run: Pass, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, lake: Lake, landing: Path, checkpoints: str, run: Pass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of_users = [answer for answer in ANSWERS if answer.name == "q6_users_joined_by_year"]
-    monkeypatch.setattr(publishing, "ANSWERS", of_users)
+    publish_only(monkeypatch, named("q6"))
     land(landing, USER, 0, record(USER))
     run()
-    publish(spark, lake)
-    tables = [lake.raw(USER), lake.clean(USER), lake.quarantine(USER), lake.runs, lake.table(of_users[0].name)]
+    publish(spark, lake, checkpoints)
+    tables = [lake.raw(USER), lake.clean(USER), lake.quarantine(USER), lake.runs, lake.table(named("q6").name)]
     before = [version(spark, table) for table in tables]
     run()
-    publish(spark, lake)
+    publish(spark, lake, checkpoints)
     assert [version(spark, table) for table in tables] == before
+
+
+@pytest.mark.entities(USER)
+def test_posts_are_on_disk_only_while_publish_computes_the_answers(
+    spark: SparkSession, lake: Lake, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_only(monkeypatch, named("q6"))
+    folder, seen, views = Path(checkpoints, STAGED, "publish"), list[Path](), list[str]()
+    killed = folder / "posts-of-a-killed-attempt"
+    killed.mkdir(parents=True)
+
+    def fail(_spark: SparkSession, _answer: Answer, view: str) -> None:
+        views.append(view)
+        seen.extend([*folder.rglob("*.parquet"), *folder.glob(killed.name)])
+        raise StageError("interrupted")
+
+    monkeypatch.setattr(publishing, "answered", fail)
+    with pytest.raises(StageError, match="interrupted"):
+        publish(spark, lake, checkpoints)
+    assert [file.suffix for file in seen] == [".parquet"]
+    assert list(folder.iterdir()) == []
+    assert [spark.catalog.tableExists(view) for view in views] == [False]
 
 
 @pytest.mark.entities(USER)

@@ -15,10 +15,10 @@ from pinterest_pipeline.entities import USER
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.lake.tables import Lake, create_tables
 from pinterest_pipeline.maintenance import upkeep
-from pinterest_pipeline.publish import publishing
 from pinterest_pipeline.publish.answers import Answer
 from pinterest_pipeline.publish.publishing import publish
 from pinterest_pipeline.refine.live import catch_up
+from tests.support.answering import publish_only
 from tests.support.landed import bring_in, keyed, land, record
 from tests.support.reading import rows, table_folder
 from tests.support.streamed import Sender
@@ -34,7 +34,7 @@ class OfTheTest(Answer):
 
     @property
     def sql(self) -> str:
-        return "SELECT user_name, count(*) AS posts FROM {user} GROUP BY user_name"
+        return "SELECT user_name, count(*) AS posts FROM {posts} GROUP BY user_name"
 
 
 NAMES = OfTheTest("names", "Who posted how often?", ("user_name", "posts"))
@@ -79,7 +79,7 @@ def test_no_file_of_the_lake_holds_an_erased_person_and_batch_and_stream_go_on(
     sent.send(USER, keyed(USER, 4, **HERS), keyed(USER, 5))
     bring_in(spark, lake, landing, checkpoints)
     catch_up(spark, lake, sent.streams, checkpoints)
-    publish(spark, lake)
+    publish(spark, lake, checkpoints)
     create_tables(spark, lake)
     killed = Path(checkpoints, "judged", "ingest_kinesis", "user", "killed")
     killed.mkdir(parents=True)
@@ -108,8 +108,8 @@ def test_no_file_of_the_lake_holds_an_erased_person_and_batch_and_stream_go_on(
 
 
 def answered_by(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> None:
-    for module in (publishing, upkeep):
-        monkeypatch.setattr(module, "ANSWERS", answers)
+    publish_only(monkeypatch, *answers)
+    monkeypatch.setattr(upkeep, "ANSWERS", answers)
 
 
 def place(lake: Lake) -> list[str]:

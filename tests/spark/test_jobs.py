@@ -11,8 +11,8 @@ from pinterest_pipeline import jobs, tasks
 from pinterest_pipeline.entities import PIN, USER
 from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.lake.tables import Lake
-from pinterest_pipeline.publish import publishing
-from pinterest_pipeline.publish.answers import ANSWERS, Answer
+from pinterest_pipeline.publish.answers import Answer
+from tests.support.answering import named, publish_only
 from tests.support.landed import NAMES, keyed, land
 from tests.support.reading import rows
 from tests.support.streamed import clean
@@ -34,9 +34,8 @@ def reading(lake: Lake, landing: Path, checkpoints: str, option: str = "--reader
 @pytest.fixture
 def of_users(monkeypatch: pytest.MonkeyPatch) -> Answer:
     """Publish the one answer that needs no other table."""
-    answer = next(answer for answer in ANSWERS if answer.name == "q6_users_joined_by_year")
-    monkeypatch.setattr(publishing, "ANSWERS", (answer,))
-    return answer
+    publish_only(monkeypatch, named("q6"))
+    return named("q6")
 
 
 @pytest.mark.connect
@@ -50,7 +49,7 @@ def test_the_tasks_bring_what_has_landed_to_answers_keep_it_up_and_erase_a_perso
     tasks.ingest(reading(lake, tmp_path, checkpoints))
     tasks.refine([*place(lake), "--checkpoints", checkpoints])
     tasks.replay(place(lake))
-    tasks.publish(place(lake))
+    tasks.publish([*place(lake), "--checkpoints", checkpoints])
     assert [tuple(row.values()) for row in rows(spark, lake.table(of_users.name))] == [(2016, 2)]
     tasks.backfill(reading(lake, tmp_path, checkpoints, f"--day={NOON.date()}"))
     assert [row["ind"] for row in clean(spark, lake, USER)] == [1, 2]
@@ -67,13 +66,14 @@ def test_the_tasks_bring_what_has_landed_to_answers_keep_it_up_and_erase_a_perso
 
 @pytest.mark.entities(USER)
 def test_publish_grants_what_analysts_read_only_where_there_are_analysts(
-    spark: SparkSession, lake: Lake, of_users: Answer
+    spark: SparkSession, lake: Lake, checkpoints: str, of_users: Answer
 ) -> None:
     granted: list[str] = []
     with patch.object(jobs, "share", side_effect=lambda _, where, group: granted.extend([where.schema, group])):
-        tasks.publish(place(lake))
+        publish = [*place(lake), "--checkpoints", checkpoints]
+        tasks.publish(publish)
         assert granted == []
-        tasks.publish([*place(lake), "--analysts", "analysts"])
+        tasks.publish([*publish, "--analysts", "analysts"])
     assert granted == [lake.schema, "analysts"]
     assert rows(spark, lake.table(of_users.name)) == []
 

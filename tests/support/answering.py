@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pytest
 from pyspark.sql import SparkSession
 
 from pinterest_pipeline.entities import GEO, PIN, USER, Entity
+from pinterest_pipeline.publish import publishing
 from pinterest_pipeline.publish.answers import ANSWERS, Answer
-from pinterest_pipeline.publish.publishing import answered
 
 Rows = list[tuple[object, ...]]
 
@@ -32,6 +33,22 @@ def midsummer(year: int | None) -> datetime | None:
     return None if year is None else datetime(year, 6, 21, tzinfo=UTC)
 
 
+def view(spark: SparkSession, posts: Iterable[Post], without: str = "") -> str:
+    """Make the view that answers read, over clean tables of these posts, and return its name.
+
+    Args:
+        spark: The session.
+        posts: The posts.
+        without: A clean table that has no rows.
+    """
+    parts = tables(spark, posts)
+    if without:
+        spark.table(parts[without]).limit(0).createOrReplaceTempView("asked_nothing")
+        parts[without] = "asked_nothing"
+    publishing.posts(spark, parts).createOrReplaceTempView("asked_posts")
+    return "asked_posts"
+
+
 def tables(spark: SparkSession, posts: Iterable[Post]) -> dict[str, str]:
     """Make the three clean tables of these posts, and return their names."""
     numbered = list(enumerate(posts))
@@ -51,6 +68,12 @@ def _table(spark: SparkSession, entity: Entity, rows: list[dict[str, object]]) -
     return f"asked_{entity.name}"
 
 
+def publish_only(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> None:
+    """Publish answers about users alone, in a lake that has only their tables."""
+    monkeypatch.setattr(publishing, "ANSWERS", answers)
+    monkeypatch.setattr(publishing, "posts_sql", lambda: "SELECT *, YEAR(date_joined) AS year_joined FROM {user}")
+
+
 def named(question: str) -> Answer:
     """Return the answer whose name begins so."""
     return next(answer for answer in ANSWERS if answer.name.startswith(f"{question}_"))
@@ -58,4 +81,4 @@ def named(question: str) -> Answer:
 
 def ask(spark: SparkSession, question: str, *posts: Post) -> Rows:
     """Answer a question, such as `q2a`, about these posts."""
-    return [tuple(row) for row in answered(spark, named(question), tables(spark, posts)).collect()]
+    return [tuple(row) for row in publishing.answered(spark, named(question), view(spark, posts)).collect()]

@@ -241,9 +241,11 @@ def create_tables(spark: SparkSession, lake: Lake) -> None:
         lake: Where the tables live.
     """
     # If the bundle created the schema, the job's identity needs no permission to create one.
-    if not spark.catalog.databaseExists(lake.full_schema):
+    if spark.catalog.databaseExists(lake.full_schema):
+        existing = existing_tables(spark, lake)
+    else:
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.full_schema}")
-    existing = existing_tables(spark, lake)
+        existing = set()
 
     def create(definition: TableDefinition) -> None:
         if definition.name in existing:
@@ -306,26 +308,15 @@ def _described(column: CleanColumn, key: str | None = None) -> str:
     return f"{quoted(column.name)} {column.type}{required} COMMENT {literal(column.about)}"
 
 
-@dataclass(frozen=True)
-class TableState:
-    """The versions of a Delta table that tell whether it changed.
-
-    Attributes:
-        version: Its newest version.
-        changed: The newest version that changed its rows; maintenance changes none. -1 if the history holds only
-            maintenance.
-    """
-
-    version: int
-    changed: int
-
-
-def table_state(spark: SparkSession, name: str) -> TableState:
-    """Return the state of a Delta table; reads its history only as far back as the newest change.
+def last_change(spark: SparkSession, name: str) -> int:
+    """Return the newest version of a Delta table that changed its rows; reads its history only so far back.
 
     Args:
         spark: The session.
         name: The table's full name.
+
+    Returns:
+        The version; -1 if the history holds only maintenance, which changes none.
 
     Raises:
         StageError: There is no such table.
@@ -335,7 +326,7 @@ def table_state(spark: SparkSession, name: str) -> TableState:
         history = _history(spark, name, limit)
         changed = [row["version"] for row in history if row["operation"] not in _MAINTENANCE]
         if changed or len(history) < limit:
-            return TableState(history[0]["version"], max(changed, default=-1))
+            return max(changed, default=-1)
         limit *= 10
 
 

@@ -23,12 +23,12 @@ from pinterest_pipeline.lake.checkpoints import folder
 from pinterest_pipeline.lake.concurrency import concurrently
 from pinterest_pipeline.lake.frames import frame_of
 from pinterest_pipeline.lake.queries import retry_on_conflict
+from pinterest_pipeline.lake.staging import STAGED
 from pinterest_pipeline.lake.tables import RAW, RETENTION, Lake, Origin, literal
 from pinterest_pipeline.maintenance.upkeep import purge, tables_with_records
 from pinterest_pipeline.publish.publishing import publish
 from pinterest_pipeline.refine.merging import IDENTITY, delete_records, is_rejected, refine
 from pinterest_pipeline.refine.rules import judge
-from pinterest_pipeline.refine.staging import STAGED
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def erase(spark: SparkSession, lake: Lake, checkpoints: str, person: Person) -> 
     # User comes last and its raw table at its end: an interrupted run finds the same keys there again.
     for entity in ENTITIES:
         _erase_rows(spark, lake, entity, keys, person)
-    publish(spark, lake)
+    publish(spark, lake, checkpoints)
     shutil.rmtree(folder(checkpoints) / STAGED, ignore_errors=True)
     _move_on(spark, lake, checkpoints)
     tables = tables_with_records(spark, lake)

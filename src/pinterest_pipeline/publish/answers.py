@@ -20,8 +20,17 @@ class Answer:
 
     @property
     def sql(self) -> str:
-        """The query, with placeholders `{pin}`, `{geo}` and `{user}` for the clean tables."""
-        return files(__package__).joinpath("sql", f"{self.name}.sql").read_text(encoding="utf-8")
+        """The query, with the placeholder `{posts}` for what it reads."""
+        return _sql(self.name)
+
+
+def posts_sql() -> str:
+    """Return the query of what all answers read, with the placeholders `{pin}`, `{geo}` and `{user}`."""
+    return _sql("posts")
+
+
+def _sql(name: str) -> str:
+    return files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
 ANSWERS = (

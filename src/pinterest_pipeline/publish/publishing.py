@@ -1,77 +1,100 @@
 """Writes the answer tables from the clean tables, if something has changed."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial, reduce
+from pathlib import Path
+from uuid import uuid4
 
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as sf
+from pyspark.sql.types import StructType
 
 from pinterest_pipeline.entities import ENTITIES
+from pinterest_pipeline.lake.checkpoints import visible_folder
 from pinterest_pipeline.lake.concurrency import concurrently
 from pinterest_pipeline.lake.frames import frame_of
 from pinterest_pipeline.lake.runs import Run, append_runs, finished, now
-from pinterest_pipeline.lake.tables import Lake, TableState, existing_tables, table_state
-from pinterest_pipeline.publish.answers import ANSWERS, Answer
-
-# The age groups of the questions; an unknown age, or one below 18, is in none.
-_WITH_AGE_GROUPS = """(SELECT *, CASE
-  WHEN age BETWEEN 18 AND 24 THEN '18-24'
-  WHEN age BETWEEN 25 AND 35 THEN '25-35'
-  WHEN age BETWEEN 36 AND 50 THEN '36-50'
-  WHEN age > 50 THEN '50+'
-END AS age_group FROM {user})"""
+from pinterest_pipeline.lake.staging import STAGED, staged
+from pinterest_pipeline.lake.tables import Lake, existing_tables, last_change
+from pinterest_pipeline.publish.answers import ANSWERS, Answer, posts_sql
 
 _STAGE = "publish"
 _BASIS_CHARACTERS = 16
 
 
-def publish(spark: SparkSession, lake: Lake) -> None:
+def publish(spark: SparkSession, lake: Lake, checkpoints: str) -> None:
     """Write every answer whose query or tables have changed since it was written.
 
-    All answers of a run read the same versions of the clean tables, even if rows are merged meanwhile.
+    All answers of a run read the same posts, and so the same versions of the clean tables, even if rows are merged
+    meanwhile.
 
     Args:
         spark: The session.
         lake: Where the clean tables are and the answers go.
+        checkpoints: The folder of checkpoints: the posts are staged beside them.
+
+    Raises:
+        StageError: There are no clean tables, or Python cannot access the folder.
     """
-    started = now()
+    started, place = now(), visible_folder(checkpoints)
     tables = {entity.name: lake.clean(entity) for entity in ENTITIES}
-    states = dict(zip(tables, concurrently(partial(table_state, spark), tables.values()), strict=True))
-    bases = {answer: _basis(answer, states) for answer in ANSWERS}
+    changes = dict(zip(tables, concurrently(partial(last_change, spark), tables.values()), strict=True))
+    bases = {answer: _basis(answer, changes) for answer in ANSWERS}
     there = existing_tables(spark, lake)
     written = _written(spark, lake) if any(answer.name in there for answer in ANSWERS) else set()
     changed = [answer for answer in ANSWERS if bases[answer] not in written or answer.name not in there]
     if not changed:
         return
-    frames = {answer: answered(spark, answer, tables) for answer in changed}
-    rows = _rows(frames)
+    with _viewed(posts(spark, tables), place) as view:
+        found = _computed({answer: answered(spark, answer, view) for answer in changed})
 
     def write(answer: Answer) -> Run:
-        frame = frame_of(spark, rows[answer], answer.columns, frames[answer].schema)
-        table = frame.writeTo(lake.table(answer.name))
+        schema, rows = found[answer]
+        table = frame_of(spark, rows, answer.columns, schema).writeTo(lake.table(answer.name))
         # Delta's log keeps the smallest and largest values of deleted rows, and an answer may contain names.
         table = table.using("delta").tableProperty("delta.dataSkippingNumIndexedCols", "0")
         if answer.name in there:
             table.replace()
         else:
             table.create()
-        number = len(rows[answer])
-        return finished(Run(_STAGE, answer.name, bases[answer], started, rows_read=number, rows_kept=number))
+        return finished(Run(_STAGE, answer.name, bases[answer], started, rows_read=len(rows), rows_kept=len(rows)))
 
     append_runs(spark, lake, concurrently(write, changed))
 
 
-def answered(spark: SparkSession, answer: Answer, tables: Mapping[str, str]) -> DataFrame:
+def posts(spark: SparkSession, tables: Mapping[str, str]) -> DataFrame:
+    """Return what all answers read: a row for each post.
+
+    Args:
+        spark: The session; the years of the posts are those of its time zone.
+        tables: The names of the clean tables `pin`, `geo` and `user`.
+    """
+    return spark.sql(posts_sql().format(**tables))
+
+
+def answered(spark: SparkSession, answer: Answer, view: str) -> DataFrame:
     """Return an answer.
 
     Args:
-        spark: The session; the years in the answers are those of its time zone.
+        spark: The session.
         answer: Which one.
-        tables: What stands in SQL for the clean tables `pin`, `geo` and `user`: a name, perhaps with its version.
+        view: The name of a view of the posts.
     """
-    users = _WITH_AGE_GROUPS.format(user=tables["user"])
-    return spark.sql(answer.sql.format(**{**tables, "user": users}))
+    return spark.sql(answer.sql.format(posts=view))
+
+
+@contextmanager
+def _viewed(rows: DataFrame, checkpoints: Path) -> Iterator[str]:
+    """Stage rows and give them a view while the block runs; return its name."""
+    spark, view = rows.sparkSession, f"posts_{uuid4().hex}"
+    with staged(rows, checkpoints / STAGED / _STAGE, "posts") as kept:
+        kept.createTempView(view)
+        try:
+            yield view
+        finally:
+            spark.catalog.dropTempView(view)
 
 
 def _written(spark: SparkSession, lake: Lake) -> set[str]:
@@ -85,19 +108,19 @@ def _written(spark: SparkSession, lake: Lake) -> set[str]:
     return {row["basis"] for row in newest.collect()}
 
 
-def _basis(answer: Answer, states: Mapping[str, TableState]) -> str:
+def _basis(answer: Answer, changes: Mapping[str, int]) -> str:
     """Return the name of an answer's inputs: its query and the last changes of the clean tables."""
-    query = hashlib.sha256((answer.sql + _WITH_AGE_GROUPS).encode()).hexdigest()[:_BASIS_CHARACTERS]
-    return " ".join([answer.name, query, *(f"{name}@{state.changed}" for name, state in states.items())])
+    query = hashlib.sha256((answer.sql + posts_sql()).encode()).hexdigest()[:_BASIS_CHARACTERS]
+    return " ".join([answer.name, query, *(f"{name}@{version}" for name, version in changes.items())])
 
 
-def _rows(frames: Mapping[Answer, DataFrame]) -> dict[Answer, list[Row]]:
-    """Compute several answers by one query, so that each table is resolved once; they fit on the driver."""
+def _computed(frames: Mapping[Answer, DataFrame]) -> dict[Answer, tuple[StructType, list[Row]]]:
+    """Compute several answers by one query; return their schemas and rows, which fit on the driver."""
     named = (frame.select(sf.struct("*").alias(answer.name)) for answer, frame in frames.items())
     together = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), named)
-    rows: dict[Answer, list[Row]] = {answer: [] for answer in frames}
-    for found in together.collect():
-        for answer in frames:
-            if found[answer.name] is not None:
-                rows[answer].append(found[answer.name])
-    return rows
+    found: dict[Answer, tuple[StructType, list[Row]]] = {answer: (frame.schema, []) for answer, frame in frames.items()}
+    for row in together.collect():
+        for answer, (_, rows) in found.items():
+            if row[answer.name] is not None:
+                rows.append(row[answer.name])
+    return found

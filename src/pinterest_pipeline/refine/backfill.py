@@ -15,7 +15,7 @@ from pinterest_pipeline.lake.runs import append_runs_once, finished, now
 from pinterest_pipeline.lake.tables import Lake, Origin, table_version
 from pinterest_pipeline.refine.merging import delete_records, is_rejected, settle
 from pinterest_pipeline.refine.rules import judge
-from pinterest_pipeline.refine.staging import staged, staging_of
+from pinterest_pipeline.refine.staging import staged_batch, staging_of
 
 _STAGE = "backfill"
 _DAY = timedelta(days=1)
@@ -55,7 +55,7 @@ def _revalidate(spark: SparkSession, lake: Lake, entity: Entity, checkpoints: st
     batch = Batch(f"{_STAGE} {day}", version, repeated=True)
     arrived = spark.read.option("versionAsOf", version).table(raw).where(_arrived_on(day))
     staging = staging_of(folder(checkpoints), _STAGE, entity)
-    with staged(judge(arrived, entity), staging, batch, is_rejected()) as (rows, counts):
+    with staged_batch(judge(arrived, entity), staging, batch, is_rejected()) as (rows, counts):
         if not counts.rows:
             return
         run = settle(rows, lake, entity, batch, counts, started)

@@ -32,7 +32,7 @@ from pinterest_pipeline.lake.runs import Run, finished, flush, now, record, reco
 from pinterest_pipeline.lake.tables import RAW, Lake, Origin
 from pinterest_pipeline.refine.merging import is_rejected, refine, settle
 from pinterest_pipeline.refine.rules import judge
-from pinterest_pipeline.refine.staging import staged, staging_of
+from pinterest_pipeline.refine.staging import staged_batch, staging_of
 
 # The name from when these queries only wrote to raw: it keeps their checkpoints valid.
 _QUERIES = "ingest_kinesis"
@@ -115,7 +115,7 @@ def _writer(lake: Lake, entity: Entity, checkpoints: Path) -> BatchWriter:
 
     def write(judged: DataFrame, batch: Batch) -> None:
         started = now()
-        with staged(judged, staging, batch, is_rejected()) as (rows, counts):
+        with staged_batch(judged, staging, batch, is_rejected()) as (rows, counts):
             if not counts.rows:
                 return
             named = rows.withColumn("batch_id", sf.lit(batch.name))

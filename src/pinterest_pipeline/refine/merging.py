@@ -31,7 +31,7 @@ from pinterest_pipeline.lake.runs import (
 )
 from pinterest_pipeline.lake.tables import FIRST_BATCH, QUARANTINE, RAW, Lake, Origin, quoted, table_version
 from pinterest_pipeline.refine.rules import EXTRA, REJECTIONS, judge
-from pinterest_pipeline.refine.staging import staged, staging_of
+from pinterest_pipeline.refine.staging import staged_batch, staging_of
 
 IDENTITY = ("origin", "position")
 """The columns that identify a record in raw and quarantine."""
@@ -91,7 +91,7 @@ def _writer(lake: Lake, entity: Entity, checkpoints: Path, queries: str) -> Batc
 
     def write(judged: DataFrame, batch: Batch) -> None:
         started = now()
-        with staged(judged, staging, batch, is_rejected()) as (rows, counts):
+        with staged_batch(judged, staging, batch, is_rejected()) as (rows, counts):
             if counts.rows:
                 record(spool, batch, finished(settle(rows, lake, entity, batch, counts, started)))
 

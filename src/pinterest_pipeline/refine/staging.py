@@ -1,23 +1,15 @@
-"""Stages a validated batch on disk while it is written to the tables.
+"""Stages a validated batch, so that counts, quarantine and clean use one result."""
 
-Counts, quarantine and clean use one result, and serverless compute has no cache for it.
-"""
-
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 from pyspark.sql import Column, DataFrame, Observation
 
 from pinterest_pipeline.entities import Entity
 from pinterest_pipeline.lake.checkpoints import Batch
-from pinterest_pipeline.lake.paths import literal_path
 from pinterest_pipeline.lake.runs import Counts
-
-STAGED = "judged"
-"""The folder of all staged batches, beside the checkpoints."""
+from pinterest_pipeline.lake.staging import STAGED, staged
 
 
 def staging_of(checkpoints: Path, queries: str, entity: Entity) -> Path:
@@ -32,12 +24,8 @@ def staging_of(checkpoints: Path, queries: str, entity: Entity) -> Path:
 
 
 @contextmanager
-def staged(rows: DataFrame, folder: Path, batch: Batch, rejected: Column) -> Iterator[tuple[DataFrame, Counts]]:
-    """Compute the rows of a batch once, and keep them in a folder while the block runs.
-
-    Every attempt has a folder of its own: one that still runs after another has replaced it cannot overwrite that one's
-    files. The folders hold records, so they are removed at the end; those of killed attempts are removed when the next
-    batch starts.
+def staged_batch(rows: DataFrame, folder: Path, batch: Batch, rejected: Column) -> Iterator[tuple[DataFrame, Counts]]:
+    """Compute the rows of a batch once, keep them while the block runs, and count them on the way.
 
     Args:
         rows: The batch's validated rows.
@@ -48,13 +36,6 @@ def staged(rows: DataFrame, folder: Path, batch: Batch, rejected: Column) -> Ite
     Yields:
         The same rows, to be read as often as needed, and their counts.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    attempt = folder / f"{batch.number:010d}-{uuid4().hex}"
     passed = Observation()
-    try:
-        counted = rows.observe(passed, *Counts.columns(rejected))
-        # Dictionaries make files smaller, and take a sixth of the time; these files are gone in a moment.
-        counted.write.option("parquet.enable.dictionary", value=False).parquet(str(attempt))
-        yield rows.sparkSession.read.schema(rows.schema).parquet(literal_path(str(attempt))), Counts.of(passed.get)
-    finally:
-        shutil.rmtree(attempt, ignore_errors=True)
+    with staged(rows.observe(passed, *Counts.columns(rejected)), folder, f"{batch.number:010d}") as kept:
+        yield kept, Counts.of(passed.get)

@@ -129,7 +129,7 @@ def run_demo(settings: DemoSettings, console: Console, linger: Callable[[LocalCl
         spark, tallies, streamed = _run_both(source, settings, cloud, session, clock)
         stack.callback(spark.stop)
         with clock.stage("answers"):
-            publish(spark, LAKE)
+            publish(spark, LAKE, settings.checkpoints)
         with clock.stage("rows counted"):
             tables = Tables(schema_folder(settings.warehouse, LAKE.schema))
             accounts = take_account(tables, LAKE, cloud, tallies, streamed)

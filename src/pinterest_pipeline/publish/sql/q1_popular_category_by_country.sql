@@ -1,13 +1,12 @@
 -- The most popular category of each country. Categories that tie are all there.
 WITH counted AS (
   SELECT
-    geo.country,
-    pin.category,
+    country,
+    category,
     COUNT(*) AS category_count
-  FROM {pin} AS pin
-  JOIN {geo} AS geo ON geo.ind = pin.ind
-  WHERE geo.country IS NOT NULL AND pin.category IS NOT NULL
-  GROUP BY geo.country, pin.category
+  FROM {posts}
+  WHERE country IS NOT NULL AND category IS NOT NULL
+  GROUP BY country, category
 ),
 ranked AS (
   SELECT *, DENSE_RANK() OVER (PARTITION BY country ORDER BY category_count DESC) AS ranking

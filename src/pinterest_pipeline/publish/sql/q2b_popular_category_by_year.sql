@@ -1,13 +1,12 @@
 -- The most popular category of each year. Categories that tie are all there.
 WITH counted AS (
   SELECT
-    YEAR(geo.timestamp) AS post_year,
-    pin.category,
+    year_posted AS post_year,
+    category,
     COUNT(*) AS category_count
-  FROM {pin} AS pin
-  JOIN {geo} AS geo ON geo.ind = pin.ind
-  WHERE YEAR(geo.timestamp) BETWEEN 2018 AND 2022 AND pin.category IS NOT NULL
-  GROUP BY post_year, pin.category
+  FROM {posts}
+  WHERE year_posted BETWEEN 2018 AND 2022 AND category IS NOT NULL
+  GROUP BY year_posted, category
 ),
 ranked AS (
   SELECT *, DENSE_RANK() OVER (PARTITION BY post_year ORDER BY category_count DESC) AS ranking

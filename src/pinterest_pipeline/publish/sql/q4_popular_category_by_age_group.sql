@@ -1,13 +1,12 @@
 -- The most popular category of each age group. An unknown age, or one below 18, belongs to no group.
 WITH counted AS (
   SELECT
-    user.age_group,
-    pin.category,
+    age_group,
+    category,
     COUNT(*) AS category_count
-  FROM {pin} AS pin
-  JOIN {user} AS user ON user.ind = pin.ind
-  WHERE user.age_group IS NOT NULL AND pin.category IS NOT NULL
-  GROUP BY user.age_group, pin.category
+  FROM {posts}
+  WHERE age_group IS NOT NULL AND category IS NOT NULL
+  GROUP BY age_group, category
 ),
 ranked AS (
   SELECT *, DENSE_RANK() OVER (PARTITION BY age_group ORDER BY category_count DESC) AS ranking

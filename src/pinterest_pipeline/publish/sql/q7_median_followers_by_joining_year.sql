@@ -1,9 +1,8 @@
 -- The exact median of the posts' follower counts by the year in which the user joined.
 SELECT
-  YEAR(user.date_joined) AS post_year,
-  MEDIAN(pin.follower_count) AS median_follower_count
-FROM {pin} AS pin
-JOIN {user} AS user ON user.ind = pin.ind
-WHERE user.date_joined IS NOT NULL AND pin.follower_count IS NOT NULL
-GROUP BY post_year
-ORDER BY post_year
+  year_joined AS post_year,
+  MEDIAN(follower_count) AS median_follower_count
+FROM {posts}
+WHERE year_joined IS NOT NULL AND follower_count IS NOT NULL
+GROUP BY year_joined
+ORDER BY year_joined
