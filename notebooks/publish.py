@@ -3,7 +3,7 @@
 # MAGIC # Publish
 # MAGIC
 # MAGIC Computes the answers from the clean tables: one SQL file and one Delta table for each. An answer without changes is not
-# MAGIC written.
+# MAGIC written. It stages rows beside the checkpoints, so it needs to write to their volume.
 # MAGIC
 # MAGIC **Run it** after *refine* or *stream* to update the answers; the task *publish* of the job *batch* does the same every
 # MAGIC night.

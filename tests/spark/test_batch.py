@@ -16,6 +16,7 @@ from pinterest_pipeline.errors import StageError
 from pinterest_pipeline.ingest import files as ingest
 from pinterest_pipeline.ingest.files import ingest_landing
 from pinterest_pipeline.ingest.readers import Reader
+from pinterest_pipeline.lake.runs import now
 from pinterest_pipeline.lake.staging import STAGED
 from pinterest_pipeline.lake.tables import Lake, create_tables
 from pinterest_pipeline.publish import publishing
@@ -135,19 +136,20 @@ def test_posts_are_on_disk_only_while_publish_computes_the_answers(
 ) -> None:
     publish_only(monkeypatch, named("q6"))
     folder, seen, views = Path(checkpoints, STAGED, "publish"), list[Path](), list[str]()
-    killed = folder / "posts-of-a-killed-attempt"
-    killed.mkdir(parents=True)
+    killed, living = folder / "20240501T120000-killed", folder / f"{now():%Y%m%dT%H%M%S}-of-another-run"
+    for attempt in (killed, living):
+        attempt.mkdir(parents=True)
 
     def fail(_spark: SparkSession, _answer: Answer, view: str) -> None:
         views.append(view)
-        seen.extend([*folder.rglob("*.parquet"), *folder.glob(killed.name)])
+        seen.extend(folder.rglob("*.parquet"))
         raise StageError("interrupted")
 
     monkeypatch.setattr(publishing, "answered", fail)
     with pytest.raises(StageError, match="interrupted"):
         publish(spark, lake, checkpoints)
     assert [file.suffix for file in seen] == [".parquet"]
-    assert list(folder.iterdir()) == []
+    assert list(folder.iterdir()) == [living]
     assert [spark.catalog.tableExists(view) for view in views] == [False]
 
 

@@ -30,7 +30,7 @@ IDENTITY = ["--user-name", "Xyq Quxley", "--age", "36", "--date-joined", "2016-0
 
 @dataclass(frozen=True)
 class OfTheTest(Answer):
-    """An answer that holds names and needs no other table."""
+    """An answer with names, about users alone."""
 
     @property
     def sql(self) -> str:

@@ -33,7 +33,7 @@ def reading(lake: Lake, landing: Path, checkpoints: str, option: str = "--reader
 
 @pytest.fixture
 def of_users(monkeypatch: pytest.MonkeyPatch) -> Answer:
-    """Publish the one answer that needs no other table."""
+    """Publish only the answer about users alone."""
     publish_only(monkeypatch, named("q6"))
     return named("q6")
 

@@ -33,18 +33,18 @@ def midsummer(year: int | None) -> datetime | None:
     return None if year is None else datetime(year, 6, 21, tzinfo=UTC)
 
 
-def view(spark: SparkSession, posts: Iterable[Post], without: str = "") -> str:
+def view(spark: SparkSession, posts: Iterable[Post], *without: str) -> str:
     """Make the view that answers read, over clean tables of these posts, and return its name.
 
     Args:
         spark: The session.
         posts: The posts.
-        without: A clean table that has no rows.
+        without: Clean tables that have no rows.
     """
     parts = tables(spark, posts)
-    if without:
-        spark.table(parts[without]).limit(0).createOrReplaceTempView("asked_nothing")
-        parts[without] = "asked_nothing"
+    for name in without:
+        spark.table(parts[name]).limit(0).createOrReplaceTempView(f"asked_no_{name}")
+        parts[name] = f"asked_no_{name}"
     publishing.posts(spark, parts).createOrReplaceTempView("asked_posts")
     return "asked_posts"
 

@@ -63,7 +63,7 @@ def visible_folder(path: str) -> Path:
 
     Raises:
         StageError: It is in a volume that Python cannot access, such as from a laptop connected to a workspace:
-            interrupted batches and the spool of runs would be missed.
+            interrupted batches and the spool of runs would be missed, and staged rows would stay.
     """
     place = folder(path)
     volume = _VOLUME.match(str(place))

@@ -1,8 +1,10 @@
 """Writes the answer tables from the clean tables, if something has changed."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import partial, reduce
 from pathlib import Path
 from uuid import uuid4
@@ -22,6 +24,8 @@ from pinterest_pipeline.publish.answers import ANSWERS, Answer, posts_sql
 
 _STAGE = "publish"
 _BASIS_CHARACTERS = 16
+_BEGUN = "%Y%m%dT%H%M%S"  # when an attempt began, the beginning of its folder's name
+_LONGEST = timedelta(days=1)
 
 
 def publish(spark: SparkSession, lake: Lake, checkpoints: str) -> None:
@@ -38,7 +42,8 @@ def publish(spark: SparkSession, lake: Lake, checkpoints: str) -> None:
     Raises:
         StageError: There are no clean tables, or Python cannot access the folder.
     """
-    started, place = now(), visible_folder(checkpoints)
+    started, attempts = now(), visible_folder(checkpoints) / STAGED / _STAGE
+    _remove_killed(attempts, started)
     tables = {entity.name: lake.clean(entity) for entity in ENTITIES}
     changes = dict(zip(tables, concurrently(partial(last_change, spark), tables.values()), strict=True))
     bases = {answer: _basis(answer, changes) for answer in ANSWERS}
@@ -47,7 +52,7 @@ def publish(spark: SparkSession, lake: Lake, checkpoints: str) -> None:
     changed = [answer for answer in ANSWERS if bases[answer] not in written or answer.name not in there]
     if not changed:
         return
-    with _viewed(posts(spark, tables), place) as view:
+    with _viewed(posts(spark, tables), attempts, started) as view:
         found = _computed({answer: answered(spark, answer, view) for answer in changed})
 
     def write(answer: Answer) -> Run:
@@ -86,15 +91,22 @@ def answered(spark: SparkSession, answer: Answer, view: str) -> DataFrame:
 
 
 @contextmanager
-def _viewed(rows: DataFrame, checkpoints: Path) -> Iterator[str]:
+def _viewed(rows: DataFrame, attempts: Path, started: datetime) -> Iterator[str]:
     """Stage rows and give them a view while the block runs; return its name."""
     spark, view = rows.sparkSession, f"posts_{uuid4().hex}"
-    with staged(rows, checkpoints / STAGED / _STAGE, "posts") as kept:
+    with staged(rows, attempts, f"{started:{_BEGUN}}") as kept:
         kept.createTempView(view)
         try:
             yield view
         finally:
             spark.catalog.dropTempView(view)
+
+
+def _remove_killed(attempts: Path, started: datetime) -> None:
+    """Remove the posts of killed attempts: those that began long ago. A notebook may publish while the job does."""
+    for attempt in attempts.glob("*"):
+        if attempt.name < f"{started - _LONGEST:{_BEGUN}}":
+            shutil.rmtree(attempt, ignore_errors=True)
 
 
 def _written(spark: SparkSession, lake: Lake) -> set[str]:

@@ -1,5 +1,6 @@
 """Stages a validated batch, so that counts, quarantine and clean use one result."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ def staging_of(checkpoints: Path, queries: str, entity: Entity) -> Path:
 def staged_batch(rows: DataFrame, folder: Path, batch: Batch, rejected: Column) -> Iterator[tuple[DataFrame, Counts]]:
     """Compute the rows of a batch once, keep them while the block runs, and count them on the way.
 
+    What killed attempts of the query have left is removed first, and no other one runs: it would have the checkpoint.
+
     Args:
         rows: The batch's validated rows.
         folder: The query's staging folder.
@@ -36,6 +39,7 @@ def staged_batch(rows: DataFrame, folder: Path, batch: Batch, rejected: Column) 
     Yields:
         The same rows, to be read as often as needed, and their counts.
     """
+    shutil.rmtree(folder, ignore_errors=True)
     passed = Observation()
     with staged(rows.observe(passed, *Counts.columns(rejected)), folder, f"{batch.number:010d}") as kept:
         yield kept, Counts.of(passed.get)

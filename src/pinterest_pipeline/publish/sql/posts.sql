@@ -1,5 +1,5 @@
--- What the questions are about: a row for each post, with what is known of it, of its place and of its user. A post that one
--- table lacks is NULL in its columns.
+-- What the questions are about: a row for each post, with what is known of it, of its place and of its user. Where a table has
+-- no row for a post, that table's columns are NULL.
 SELECT
   pin.category,
   pin.poster_name,
