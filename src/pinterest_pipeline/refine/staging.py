@@ -28,7 +28,7 @@ def staging_of(checkpoints: Path, queries: str, entity: Entity) -> Path:
 def staged_batch(rows: DataFrame, folder: Path, batch: Batch, rejected: Column) -> Iterator[tuple[DataFrame, Counts]]:
     """Compute the rows of a batch once, keep them while the block runs, and count them on the way.
 
-    What killed attempts of the query have left is removed first, and no other one runs: it would have the checkpoint.
+    What earlier attempts of the query have left is removed first: one that still runs has lost the checkpoint.
 
     Args:
         rows: The batch's validated rows.
